@@ -1,0 +1,1 @@
+"""The environment service: episodes over gRPC. It holds no gold; the reward service scores its steps."""

@@ -1,0 +1,41 @@
+"""Puts the environment service together."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+from env_service.config import EnvSettings
+from env_service.engine import Engine
+from env_service.explore import Explorer
+from env_service.scorer import RewardScorer
+from env_service.servicer import NAME, EnvironmentServicer
+from sqlenv.errors import SqlEnvError
+from sqlenv.executor import QueryExecutor
+from sqlenv.server import Drain, Service, serve
+from sqlenv.settings import ServerSettings
+from sqlenv.tasks import load
+from sqlenv.v1 import environment_pb2_grpc
+
+
+async def make(settings: ServerSettings, drain: Drain) -> list[Service]:
+    """The services of an environment server. Raises DataSetError where the data set is broken."""
+    assert isinstance(settings, EnvSettings)
+    data = load(settings.dataset_dir)
+    executor = QueryExecutor(settings.query_threads, settings.query_inline_vm_steps)
+    explorer = Explorer(data.databases, settings.limits(), executor)
+    scorer = RewardScorer(
+        settings.reward_target, settings.reward_timeout_ms, settings.reward_batch_steps, settings.reward_ca_file
+    )
+    engine = Engine(settings, data, explorer, scorer)
+    servicer = EnvironmentServicer(engine, drain, settings.max_batch, settings.max_stream_in_flight)
+    add = partial(environment_pb2_grpc.add_EnvironmentServiceServicer_to_server, servicer)
+    return [Service(NAME, add)]
+
+
+def main() -> None:
+    """Runs the service; exits with 1 and a sentence where it can't start."""
+    try:
+        serve("environment", EnvSettings(), make)
+    except SqlEnvError as error:
+        sys.exit(f"sqlenv environment: {error}")

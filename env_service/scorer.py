@@ -1,0 +1,116 @@
+"""The environment's line to the reward service: one channel, and one call for all steps that wait at that moment.
+
+A call costs more than a score. So steps that come while calls are under way wait for the next one, which takes them
+all; a lone step goes out at once. A failing call fails its steps, none of which is then consumed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import grpc
+from google.rpc import code_pb2
+
+from sqlenv.errors import ServiceError, Unavailable, VersionMismatch, from_rpc_error, from_status
+from sqlenv.v1 import reward_pb2, reward_pb2_grpc
+
+# So many calls under way at once: a second one keeps the reward service busy while the first's responses travel.
+CALLS_IN_FLIGHT = 2
+RETRY_S = 1.0
+
+Pending = tuple[reward_pb2.ScoreStepRequest, "asyncio.Future[reward_pb2.ScoreStepResponse]"]
+
+
+class RewardScorer:
+    """Scores steps at `target` ("host:port" or "unix:/path")."""
+
+    def __init__(self, target: str, timeout_ms: int, batch_steps: int, ca_file: str = "") -> None:
+        options = [
+            ("grpc.max_receive_message_length", -1),
+            ("grpc.max_send_message_length", -1),
+            # A reward service that restarts should be found again at once, not after a growing back-off.
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.min_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 1_000),
+        ]
+        if ca_file:
+            credentials = grpc.ssl_channel_credentials(Path(ca_file).read_bytes())
+            self._channel = grpc.aio.secure_channel(target, credentials, options)
+        else:
+            self._channel = grpc.aio.insecure_channel(target, options)
+        self._stub = reward_pb2_grpc.RewardServiceStub(self._channel)
+        self._timeout_s = timeout_ms / 1000
+        self._batch_steps = batch_steps
+        self._pending: list[Pending] = []
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._wakeup: asyncio.Handle | None = None
+
+    async def score(self, request: reward_pb2.ScoreStepRequest) -> reward_pb2.ScoreStepResponse:
+        """The score of one step. Raises Unavailable where the reward service can't be reached; nothing is consumed."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[reward_pb2.ScoreStepResponse] = loop.create_future()
+        self._pending.append((request, future))
+        if self._wakeup is None:
+            # Not at once: the steps of one batch, and of messages that arrived together, come in this same turn.
+            self._wakeup = loop.call_soon(self._flush)
+        return await future
+
+    async def close(self) -> None:
+        """Ends the calls under way and closes the channel."""
+        await self._channel.close()
+
+    def _flush(self) -> None:
+        self._wakeup = None
+        while self._pending and len(self._in_flight) < CALLS_IN_FLIGHT:
+            batch, self._pending = self._pending[: self._batch_steps], self._pending[self._batch_steps :]
+            task = asyncio.get_running_loop().create_task(self._call(batch))
+            self._in_flight.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        self._flush()
+
+    async def _call(self, batch: list[Pending]) -> None:
+        try:
+            if len(batch) == 1:
+                outcomes = [await self._stub.ScoreStep(batch[0][0], timeout=self._timeout_s)]
+            else:
+                request = reward_pb2.BatchScoreStepRequest(requests=[item for item, _ in batch])
+                response = await self._stub.BatchScoreStep(request, timeout=self._timeout_s)
+                outcomes = [_outcome(result) for result in response.results]
+            if len(outcomes) != len(batch):
+                raise Unavailable("the reward service gave a response of another length", "REWARD_UNAVAILABLE")
+        except (grpc.RpcError, ServiceError) as error:
+            failure = _translate(from_rpc_error(error) if isinstance(error, grpc.RpcError) else error)
+            outcomes = [failure] * len(batch)
+        except asyncio.CancelledError:
+            outcomes = [_away("the server is stopping")] * len(batch)
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if future.done():  # its caller went away
+                continue
+            if isinstance(outcome, ServiceError):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+
+def _outcome(result: reward_pb2.BatchScoreStepResult) -> reward_pb2.ScoreStepResponse | ServiceError:
+    if result.WhichOneof("outcome") == "response":
+        return result.response
+    if result.status.code == code_pb2.OK:
+        return _away("the reward service gave no score")
+    return _translate(from_status(result.status))
+
+
+def _translate(error: ServiceError) -> ServiceError:
+    # What the caller can mend passes; anything else means that the reward service is not there for now.
+    if isinstance(error, VersionMismatch) or error.code is grpc.StatusCode.INVALID_ARGUMENT:
+        return error
+    return _away(f"the reward service can't be reached ({error.code.name})")
+
+
+def _away(why: str) -> Unavailable:
+    words = f"{why}; the step was not consumed, send it again"
+    return Unavailable(words, reason="REWARD_UNAVAILABLE", retry_after_s=RETRY_S)
