@@ -1,0 +1,43 @@
+"""Puts the reward service together."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+from reward_service.config import RewardSettings
+from reward_service.gold import GoldBook
+from reward_service.judge import Judge
+from reward_service.rubric import RubricError, check_rubrics
+from reward_service.scorer import Scorer
+from reward_service.servicer import NAME, RewardServicer
+from sqlenv.errors import ConfigError, SqlEnvError
+from sqlenv.executor import QueryExecutor
+from sqlenv.gold import gold_hash, load_gold
+from sqlenv.server import Drain, Service, serve
+from sqlenv.settings import ServerSettings
+from sqlenv.tasks import load
+from sqlenv.v1 import reward_pb2_grpc
+
+
+async def make(settings: ServerSettings, drain: Drain) -> list[Service]:
+    """The services of a reward server. Raises DataSetError where the data set is broken, ConfigError for a rubric."""
+    assert isinstance(settings, RewardSettings)
+    try:
+        check_rubrics()
+    except RubricError as error:
+        raise ConfigError(str(error)) from None
+    data = load(settings.dataset_dir)
+    executor = QueryExecutor(settings.query_threads, settings.query_inline_vm_steps)
+    book = GoldBook(data, load_gold(settings.dataset_dir), settings.limits(), executor)
+    scorer = Scorer(book, Judge(executor), data.version, gold_hash(settings.dataset_dir))
+    add = partial(reward_pb2_grpc.add_RewardServiceServicer_to_server, RewardServicer(scorer, settings.max_batch))
+    return [Service(NAME, add)]
+
+
+def main() -> None:
+    """Runs the service; exits with 1 and a sentence where it can't start."""
+    try:
+        serve("reward", RewardSettings(), make)
+    except SqlEnvError as error:
+        sys.exit(f"sqlenv reward: {error}")

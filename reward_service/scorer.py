@@ -1,0 +1,173 @@
+"""Scores of steps and of SQL: gold, judge and rubric brought together. Knows messages, but no gRPC."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import cast
+
+from reward_service.efficiency import step_ratio, work_ratio
+from reward_service.gold import GoldBook, PreparedGold
+from reward_service.judge import Judge, Judgement
+from reward_service.rubric import RUBRICS, Rubric, State, StepFacts, StepScore, score_step
+from sqlenv.actions import AnswerSql, AnswerValue, Describe, InvalidAction, Query, Sample, action_hash
+from sqlenv.convert import action_from_proto, result_from_proto
+from sqlenv.errors import InvalidArgument, NotFound, VersionMismatch
+from sqlenv.v1 import reward_pb2, types_pb2
+
+VERSION = "1"
+
+
+class Scorer:
+    """Scores against one data set. `version` names scorer and gold: equal versions give equal scores."""
+
+    def __init__(self, book: GoldBook, judge: Judge, dataset_version: str, gold_hash: str) -> None:
+        self.version = f"{VERSION}+{gold_hash}"
+        self.dataset_version = dataset_version
+        self._book = book
+        self._judge = judge
+
+    async def score_step(self, request: reward_pb2.ScoreStepRequest) -> reward_pb2.ScoreStepResponse:
+        """As the RPC."""
+        if request.dataset_version not in ("", self.dataset_version):
+            words = f"the step is of data set {request.dataset_version[:64]}, the scorer has {self.dataset_version}"
+            raise VersionMismatch(words, field="dataset_version")
+        rubric = RUBRICS.get(request.rubric or next(iter(RUBRICS)))
+        if rubric is None:
+            words = f"no rubric {request.rubric[:64]!r}; there are {', '.join(RUBRICS)}"
+            raise InvalidArgument(words, reason="UNKNOWN_RUBRIC", field="rubric")
+        gold = await self._gold(request.task_id)
+        facts, judgement = await self._facts(request, gold)
+        return self._respond(rubric, request.state, facts, judgement)
+
+    async def score_sql(self, request: reward_pb2.ScoreSqlRequest) -> reward_pb2.ScoreSqlResponse:
+        """As the RPC."""
+        gold = await self._gold(request.task_id)
+        judged = await self._judge.sql(request.sql, gold)
+        right = float(judged.correct)
+        score = types_pb2.Score(
+            total=right,
+            execution=float(judged.ran),
+            correctness=right,
+            efficiency=work_ratio(gold.vm_steps, judged.vm_steps) if judged.correct else 0.0,
+            verdict=_verdict(judged),
+            reason=judged.reason,
+            progress=(judged.level or 0) / 4,
+            scorer_version=self.version,
+        )
+        return reward_pb2.ScoreSqlResponse(score=score, vm_steps=judged.vm_steps)
+
+    async def _gold(self, task_id: str) -> PreparedGold:
+        if task_id not in self._book:
+            raise NotFound(f"no task {task_id[:64]!r} in the data set", reason="TASK_NOT_FOUND", field="task_id")
+        return await self._book.get(task_id)
+
+    async def _facts(
+        self, request: reward_pb2.ScoreStepRequest, gold: PreparedGold
+    ) -> tuple[StepFacts, Judgement | None]:
+        step = request.transition
+        action = action_from_proto(step.action)
+        named = action_hash(action)
+        ran = step.WhichOneof("outcome") == "result"
+        match action:
+            case Describe(table):
+                return StepFacts("describe", ran, named, table=table, truncates=step.truncates), None
+            case Sample(table):
+                return StepFacts("sample", ran, named, table=table, truncates=step.truncates), None
+            case InvalidAction():
+                return StepFacts("invalid", False, named, truncates=step.truncates), None
+            case Query(sql):
+                level = await self._judge.progress(sql, result_from_proto(step.result), gold) if ran else None
+                result_hash = _hash(step.result) if ran else None
+                facts = StepFacts(
+                    "query",
+                    ran,
+                    named,
+                    result_hash=result_hash,
+                    level=level,
+                    vm_steps=step.vm_steps,
+                    truncates=step.truncates,
+                )
+                return facts, None
+            case AnswerValue(value):
+                judged = self._judge.value(value, gold)
+                work = _best_work(request.state)
+            case AnswerSql(sql):
+                judged = await self._judge.sql(sql, gold)
+                work = judged.vm_steps
+        facts = StepFacts(
+            "answer",
+            judged.ran,
+            named,
+            step_count=step.step_count,
+            correct=judged.correct,
+            step_ratio=step_ratio(gold.reference_steps, max(1, step.step_count)),
+            work_ratio=work_ratio(gold.vm_steps, work),
+        )
+        return facts, judged
+
+    def _respond(
+        self, rubric: Rubric, state: reward_pb2.RewardState, facts: StepFacts, judged: Judgement | None
+    ) -> reward_pb2.ScoreStepResponse:
+        try:
+            score, after = score_step(rubric, _state_from_proto(state), facts)
+        except ValueError as error:
+            raise InvalidArgument(str(error), field="state") from None
+        message = _score_to_proto(score)
+        message.scorer_version = self.version
+        if judged is not None:
+            message.verdict = _verdict(judged)
+            message.reason = judged.reason
+        return reward_pb2.ScoreStepResponse(score=message, state=_state_to_proto(after))
+
+
+def _verdict(judged: Judgement) -> types_pb2.Verdict:
+    return cast(types_pb2.Verdict, int(judged.verdict))
+
+
+def _hash(result: types_pb2.Result) -> int:
+    digest = hashlib.blake2b(result.SerializeToString(deterministic=True), digest_size=8).digest()
+    return int.from_bytes(digest, "big")
+
+
+def _score_to_proto(score: StepScore) -> types_pb2.Score:
+    return types_pb2.Score(
+        total=score.total,
+        execution=score.execution,
+        correctness=score.correctness,
+        efficiency=score.efficiency,
+        terms=[
+            types_pb2.Term(name=t.name, component=cast(types_pb2.Component, int(t.component)), value=t.value)
+            for t in score.terms
+        ],
+        progress=score.progress,
+    )
+
+
+def _best_work(state: reward_pb2.RewardState) -> int | None:
+    return max(0, state.best_level_vm_steps) if state.HasField("best_level_vm_steps") else None
+
+
+def _state_from_proto(state: reward_pb2.RewardState) -> State:
+    return State(
+        shaped_sum=state.shaped_sum,
+        novelty_sum=state.novelty_sum,
+        best_level=state.best_level,
+        best_level_vm_steps=_best_work(state),
+        seen_actions=tuple(state.seen_actions),
+        seen_results=tuple(state.seen_results),
+        seen_tables=tuple(state.seen_tables),
+        last_level=state.last_level,
+    )
+
+
+def _state_to_proto(state: State) -> reward_pb2.RewardState:
+    return reward_pb2.RewardState(
+        shaped_sum=state.shaped_sum,
+        novelty_sum=state.novelty_sum,
+        best_level=state.best_level,
+        best_level_vm_steps=state.best_level_vm_steps,
+        seen_actions=state.seen_actions,
+        seen_results=state.seen_results,
+        seen_tables=state.seen_tables,
+        last_level=state.last_level,
+    )
