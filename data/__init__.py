@@ -1,0 +1,1 @@
+"""The bundled data set, and what builds, imports and checks data sets."""
