@@ -22,5 +22,8 @@ class EnvSettings(ServerSettings):
     max_sessions: int = Field(16_384, ge=1, description="Episodes that may be open at once.")
     session_ttl_ms: int = Field(1_800_000, ge=100, description="An episode that nothing touches expires after this.")
     finished_ttl_ms: int = Field(120_000, ge=100, description="The same for an episode that has ended.")
+    result_cache_bytes: int = Field(
+        64 * 2**20, ge=0, description="Memory for results that are kept for the next agent."
+    )
     max_batch: int = Field(1_024, ge=1, description="Requests in one BatchReset or BatchStep at most.")
     max_stream_in_flight: int = Field(64, ge=1, description="Requests of one Play stream that run at once.")

@@ -6,13 +6,15 @@ import asyncio
 import hashlib
 import secrets
 import time
-from typing import cast
+from collections.abc import Coroutine
+from typing import Any, cast
 
 from google.protobuf import timestamp_pb2
 
 from env_service.config import EnvSettings
 from env_service.episode import Admission, Episode, State
-from env_service.explore import Explorer, Seen
+from env_service.explore import Explorer
+from env_service.looks import Look, Looks
 from env_service.render import render
 from env_service.scorer import RewardScorer
 from env_service.sessions import Session, SessionStore, new_episode_id
@@ -21,14 +23,20 @@ from sqlenv.convert import (
     ANSWER_TYPES,
     action_from_proto,
     action_to_proto,
-    failure_to_proto,
     filter_from_proto,
-    result_to_proto,
     task_to_proto,
 )
-from sqlenv.errors import EpisodeFinished, InvalidArgument, NotFound, StepConflict, StepOutOfRange, VersionMismatch
+from sqlenv.errors import (
+    EpisodeFinished,
+    InvalidArgument,
+    NotFound,
+    StepConflict,
+    StepOutOfRange,
+    Unavailable,
+    VersionMismatch,
+)
 from sqlenv.tasks import DataSet, Task
-from sqlenv.types import RUBRICS, Result
+from sqlenv.types import RUBRICS
 from sqlenv.v1 import environment_pb2, reward_pb2, types_pb2
 
 MAX_REQUEST_ID_CHARS = 128
@@ -42,6 +50,7 @@ class Engine:
         self.explorer = explorer
         self.sessions = SessionStore(settings.max_sessions, settings.session_ttl_ms, settings.finished_ttl_ms)
         self._settings = settings
+        self._looks = Looks(explorer, settings.result_cache_bytes)
         self._scorer = scorer
         self._resets: dict[str, asyncio.Task[environment_pb2.ResetResponse]] = {}
 
@@ -70,9 +79,9 @@ class Engine:
         action_hash = hashlib.blake2b(request.action.SerializeToString(deterministic=True), digest_size=16).digest()
         index = request.step_index
         if session.under_way is not None:
-            same_index, same_hash, task = session.under_way
+            same_index, same_hash, response = session.under_way
             if (same_index, same_hash) == (index, action_hash):
-                return await asyncio.shield(task)
+                return await asyncio.shield(response)
             if same_index == index:
                 raise _conflict(index)
         match session.episode.admit(index, action_hash):
@@ -90,14 +99,9 @@ class Engine:
             case Admission.EXECUTE:
                 pass
         action = action_from_proto(request.action)
-        task = asyncio.get_running_loop().create_task(self._take(session, action, action_hash))
-        session.under_way = (index, action_hash, task)
-        try:
-            # Shielded: a call that is cancelled leaves a step that was taken or was not, never half a one.
-            return await asyncio.shield(task)
-        finally:
-            if not task.done():
-                task.add_done_callback(_retrieve)
+        # Others that send the same step meanwhile wait for this one; see `_finish` for what they get if it fails.
+        session.under_way = (index, action_hash, asyncio.get_running_loop().create_future())
+        return await self._finish(session, self._take(session, action, action_hash))
 
     def get_episode(self, request: environment_pb2.GetEpisodeRequest) -> environment_pb2.GetEpisodeResponse:
         """As the RPC."""
@@ -110,7 +114,7 @@ class Engine:
             state=_state(episode.state),
             next_step_index=episode.step_count,
             episode_return=episode.episode_return,
-            observation=session.observation,
+            observation=_observation(session),
             expire_time=self._expire_time(session),
         )
 
@@ -149,8 +153,7 @@ class Engine:
         seed = request.seed if request.HasField("seed") else secrets.randbits(63)
         task = self._select(request.task, seed)
         episode = Episode(task, self.explorer.tables(task.db_id), seed, rubric, self._settings.max_steps)
-        observation = self._observe(episode, Seen(None), None)
-        return Session(new_episode_id(), request.request_id, episode, observation)
+        return Session(new_episode_id(), request.request_id, episode)
 
     def _select(self, selector: environment_pb2.TaskSelector, seed: int) -> Task:
         if selector.WhichOneof("kind") == "task_id":
@@ -168,69 +171,63 @@ class Engine:
             raise NotFound(words, reason="TASK_NOT_FOUND", field=field)
         return task
 
-    async def _take(self, session: Session, action: Action, action_hash: bytes) -> environment_pb2.StepResponse:
-        """Executes and scores one step, and only then takes it: until its score is there nothing has changed."""
+    async def _finish(
+        self, session: Session, taking: Coroutine[Any, Any, environment_pb2.StepResponse]
+    ) -> environment_pb2.StepResponse:
+        """Takes the step that is under way, and gives its outcome to all who wait for it."""
+        assert session.under_way is not None
+        waiting = session.under_way[2]
         try:
-            episode = session.episode
-            seen = await self.explorer.act(episode.task.db_id, action, episode.seed)
-            transition = reward_pb2.Transition(
-                action=action_to_proto(action),
-                step_count=episode.step_count + 1,
-                truncates=episode.state_after(action) is State.TRUNCATED,
-            )
-            result: types_pb2.Result | None = None
-            if seen.outcome is not None:
-                transition.vm_steps = seen.outcome.vm_steps
-                if isinstance(seen.outcome.value, Result):
-                    result = result_to_proto(seen.outcome.value)
-                    transition.result.CopyFrom(result)
-                else:
-                    transition.error.CopyFrom(failure_to_proto(seen.outcome.value))
-            scored = await self._scorer.score(
-                reward_pb2.ScoreStepRequest(
-                    task_id=episode.task.task_id,
-                    rubric=episode.rubric,
-                    state=session.reward_state,
-                    transition=transition,
-                    dataset_version=self.data.version,
-                )
-            )
-            episode.commit(action, action_hash, scored.score.total)
-            session.reward_state = scored.state
-            session.observation = self._observe(episode, seen, result)
-            session.last_response = environment_pb2.StepResponse(
-                observation=session.observation,
-                reward=scored.score.total,
-                score=scored.score,
-                state=_state(episode.state),
-                step_index=episode.step_count - 1,
-            )
-            self.sessions.touch(session)
-            return session.last_response
+            response = await taking
+        except BaseException as error:
+            # A call that was cancelled has taken nothing; whoever else wants the step has to send it again.
+            cancelled = isinstance(error, asyncio.CancelledError)
+            waiting.set_exception(_send_again() if cancelled else error)
+            waiting.exception()  # seen, even if nobody waits
+            raise
+        else:
+            waiting.set_result(response)
+            return response
         finally:
             session.under_way = None
 
-    def _observe(self, episode: Episode, seen: Seen, result: types_pb2.Result | None) -> types_pb2.Observation:
-        outcome = seen.outcome.value if seen.outcome is not None else None
-        view = episode.view(outcome, seen.heading)
-        observation = types_pb2.Observation(
-            question=view.question,
-            tables=view.tables,
-            answer_type=ANSWER_TYPES[view.answer_type],
-            step_count=view.step_count,
-            steps_left=view.steps_left,
-            text=render(view),
-            result=result,
+    async def _take(self, session: Session, action: Action, action_hash: bytes) -> environment_pb2.StepResponse:
+        """Executes and scores one step, and only then takes it: until its score is there nothing has changed."""
+        episode = session.episode
+        look = await self._looks.look(episode.task.db_id, action, episode.seed)
+        scored = await self._scorer.score(
+            reward_pb2.ScoreStepRequest(
+                task_id=episode.task.task_id,
+                rubric=episode.rubric,
+                state=session.reward_state,
+                transition=reward_pb2.Transition(
+                    action=action_to_proto(action),
+                    step_count=episode.step_count + 1,
+                    truncates=episode.state_after(action) is State.TRUNCATED,
+                    result=look.result,
+                    error=look.error,
+                    vm_steps=look.vm_steps,
+                ),
+                dataset_version=self.data.version,
+            )
         )
-        if outcome is not None and not isinstance(outcome, Result):
-            observation.error.CopyFrom(failure_to_proto(outcome))
-        return observation
+        episode.commit(action, action_hash, scored.score.total)
+        session.reward_state = scored.state
+        session.last_response = environment_pb2.StepResponse(
+            observation=_observe(episode, look),
+            reward=scored.score.total,
+            score=scored.score,
+            state=_state(episode.state),
+            step_index=episode.step_count - 1,
+        )
+        self.sessions.touch(session)
+        return session.last_response
 
     def _reset_response(self, session: Session) -> environment_pb2.ResetResponse:
         episode = session.episode
         return environment_pb2.ResetResponse(
             episode_id=session.episode_id,
-            observation=session.observation,
+            observation=_observation(session),
             expire_time=self._expire_time(session),
             task=task_to_proto(episode.task),
             seed=episode.seed,
@@ -255,7 +252,25 @@ def _state(state: State) -> types_pb2.EpisodeState:
     return cast(types_pb2.EpisodeState, int(state))
 
 
-def _retrieve(task: asyncio.Task[environment_pb2.StepResponse]) -> None:
-    # Nobody may be left to await a step whose caller was cancelled; asyncio would complain that its error was not seen.
-    if not task.cancelled():
-        task.exception()
+def _observation(session: Session) -> types_pb2.Observation:
+    if session.last_response is not None:
+        return session.last_response.observation
+    return _observe(session.episode, Look())
+
+
+def _observe(episode: Episode, look: Look) -> types_pb2.Observation:
+    view = episode.view()
+    return types_pb2.Observation(
+        question=view.question,
+        tables=view.tables,
+        answer_type=ANSWER_TYPES[view.answer_type],
+        step_count=view.step_count,
+        steps_left=view.steps_left,
+        result=look.result,
+        error=look.error,
+        text=render(view, look.text),
+    )
+
+
+def _send_again() -> Unavailable:
+    return Unavailable("the call that took this step was cancelled; send it again", "STEP_CANCELLED", retry_after_s=0.0)

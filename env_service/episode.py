@@ -7,7 +7,7 @@ from enum import Enum, IntEnum
 
 from sqlenv.actions import Action, AnswerSql, AnswerValue
 from sqlenv.tasks import Task
-from sqlenv.types import ActionFailure, AnswerType, Result
+from sqlenv.types import AnswerType
 
 
 class State(IntEnum):
@@ -30,15 +30,13 @@ class Admission(Enum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the agent sees: an observation before it is rendered."""
+    """What the agent is told about the episode itself, whatever its last action gave."""
 
     question: str
     tables: tuple[str, ...]
     answer_type: AnswerType
     step_count: int
     steps_left: int
-    outcome: Result | ActionFailure | None
-    heading: str
     state: State
 
 
@@ -77,15 +75,13 @@ class Episode:
         self.episode_return += reward
         self.last_hash = action_hash
 
-    def view(self, outcome: Result | ActionFailure | None, heading: str = "") -> View:
-        """What the agent sees now, after an action that gave `outcome`."""
+    def view(self) -> View:
+        """What the agent is told now."""
         return View(
             question=self.task.question,
             tables=self.tables,
             answer_type=self.task.answer_type,
             step_count=self.step_count,
             steps_left=0 if self.state is not State.RUNNING else self.max_steps - self.step_count,
-            outcome=outcome,
-            heading=heading,
             state=self.state,
         )

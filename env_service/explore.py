@@ -1,4 +1,4 @@
-"""What the four actions do to a database. DESCRIBE and SAMPLE become SQL or schema look-ups; answers touch nothing."""
+"""What actions do to a database. DESCRIBE and SAMPLE become schema look-ups and SQL."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAMPLED_FROM_ROWS = 10_000
 class Seen:
     """What an action gave; `heading` names the table where the result is one of DESCRIBE or SAMPLE."""
 
-    outcome: Outcome | None
+    outcome: Outcome
     heading: str = ""
 
 
@@ -47,7 +47,7 @@ class Explorer:
         return self._sandboxes[db_id].row_count(table)
 
     async def act(self, db_id: str, action: Action, seed: int) -> Seen:
-        """Does `action`; an answer gives no outcome."""
+        """Does `action`. Raises TypeError for an answer: it does nothing to a database."""
         sandbox = self._sandboxes[db_id]
         match action:
             case Query(sql):
@@ -66,7 +66,7 @@ class Explorer:
             case InvalidAction(_, why):
                 return Seen(Outcome(ActionFailure(ErrorKind.INVALID_ACTION, why), 0))
             case _:
-                return Seen(None)
+                raise TypeError(f"{type(action).__name__} looks at nothing")
 
 
 def sample_sql(table: str, total: int, rows: int, seed: int) -> str:

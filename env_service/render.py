@@ -6,11 +6,12 @@ Pure; the limits are constants because they are part of what a policy is trained
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from env_service.episode import State, View
 from sqlenv.actions import FORMS
-from sqlenv.types import ActionFailure, AnswerType, Result, SqlValue
+from sqlenv.types import ActionFailure, AnswerType, Result, Row, SqlValue
 
 SHOWN_ROWS = 20
 SHOWN_COLUMNS = 40
@@ -25,12 +26,14 @@ ANSWER_WITH = {
     AnswerType.TABLE: "a table of two or more columns",
 }
 
+_NUMBERS = {int, float, type(None)}
+
 # Line breaks would break the table; other control characters and direction overrides could restyle a terminal or page.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
-def render(view: View) -> str:
-    """The text of an observation: at the start the question and how to act, later what the last action gave."""
+def render(view: View, gave: str = "") -> str:
+    """The text of an observation: at the start the question and how to act, later what the last action `gave`."""
     if view.step_count == 0:
         return "\n".join(
             (
@@ -41,48 +44,47 @@ def render(view: View) -> str:
                 _budget(view),
             )
         )
-    lines = [_budget(view)]
-    if isinstance(view.outcome, Result):
-        # DESCRIBE and SAMPLE say in their heading how large the table is; how many rows describe it is no news.
-        lines.insert(0, render_table(view.outcome, clean(view.heading)))
-    elif isinstance(view.outcome, ActionFailure):
-        lines.insert(0, f"Error: {clean(view.outcome.message)}")
-    return "\n".join(lines)
+    return f"{gave}\n{_budget(view)}" if gave else _budget(view)
 
 
-def render_table(result: Result, heading: str = "") -> str:
-    """The first rows as an aligned table, under `heading` or above a line that says how many there are in all."""
-    columns = [cut(clean(name)) for name in result.columns[:SHOWN_COLUMNS]]
-    rows = [[cell(value) for value in row[:SHOWN_COLUMNS]] for row in result.rows[:SHOWN_ROWS]]
+def render_outcome(value: Result | ActionFailure, heading: str = "") -> str:
+    """What an action gave, as text. `heading` names the table that DESCRIBE or SAMPLE looked at."""
+    if isinstance(value, ActionFailure):
+        return f"Error: {clean(value.message)}"
+    if heading:
+        # The heading tells how large the table is. A description is shown whole: half the columns would mislead.
+        return f"{clean(heading)}\n{render_table(value, len(value.rows))}"
+    return render_table(value)
+
+
+def render_table(result: Result, max_rows: int = SHOWN_ROWS) -> str:
+    """The first rows as an aligned table, and a line that says how many there are in all."""
+    names = [cut(clean(name)) for name in result.columns[:SHOWN_COLUMNS]]
+    rows = result.rows[:max_rows]
+    columns = [_column(name, values) for name, values in zip(names, _transposed(rows, len(names)), strict=True)]
     if len(result.columns) > SHOWN_COLUMNS:
-        columns.append(f"… {len(result.columns) - SHOWN_COLUMNS} more columns")
-        rows = [[*row, "…"] for row in rows]
-    widths = [max(len(name), *(len(row[i]) for row in rows)) if rows else len(name) for i, name in enumerate(columns)]
-    numeric = [_is_numeric(result, i) for i in range(len(columns))]
-    lines = [_line(columns, widths, [False] * len(columns)), "-+-".join("-" * width for width in widths)]
-    size = sum(map(len, lines))
-    shown = 0
-    for row in rows:
-        line = _line(row, widths, numeric)
+        columns.append(_aligned(f"… {len(result.columns) - SHOWN_COLUMNS} more columns", ["…"] * len(rows), False))
+    rule = "-+-".join(["-" * len(column[0]) for column in columns])
+    head, *body = [" | ".join(line).rstrip() for line in zip(*columns, strict=True)]
+    lines = [head, rule]
+    size = len(head) + len(rule)
+    for line in body:
         size += len(line) + 1
         if size > TEXT_CHARS:
             break
         lines.append(line)
-        shown += 1
-    if heading and shown == result.row_count:
-        return "\n".join((heading, *lines))
-    return "\n".join((*([heading] if heading else []), *lines, _count(result, shown)))
+    lines.append(_count(result, len(lines) - 2))
+    return "\n".join(lines)
 
 
 def cell(value: SqlValue) -> str:
     """One value as text: NULL, numbers as SQLite writes them, blobs as X'…', long text cut and marked."""
-    if value is None:
-        return "NULL"
+    if isinstance(value, str):
+        # Nothing that is printable is a control character: most values need no closer look.
+        return value if len(value) <= CELL_CHARS and value.isprintable() else cut(clean(value), len(value))
     if isinstance(value, bytes):
         return cut(f"X'{value[:CELL_CHARS].hex().upper()}'", len(value))
-    if isinstance(value, str):
-        return cut(clean(value), len(value))
-    return repr(value)
+    return "NULL" if value is None else repr(value)
 
 
 def cut(text: str, length: int | None = None) -> str:
@@ -97,15 +99,18 @@ def clean(text: str) -> str:
     return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
-def _is_numeric(result: Result, column: int) -> bool:
-    return all(
-        isinstance(row[column], (int, float, type(None))) for row in result.rows[:SHOWN_ROWS] if column < len(row)
-    )
+def _transposed(rows: Sequence[Row], width: int) -> Iterable[Sequence[SqlValue]]:
+    return islice(zip(*rows, strict=True), width) if rows else [()] * width
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    padded = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right, strict=True))
-    return " | ".join(padded).rstrip()
+def _column(name: str, values: Sequence[SqlValue]) -> list[str]:
+    kinds = set(map(type, values))
+    return _aligned(name, [cell(value) for value in values], kinds <= _NUMBERS)
+
+
+def _aligned(name: str, texts: list[str], right: bool) -> list[str]:
+    width = max(len(name), *map(len, texts)) if texts else len(name)
+    return [name.ljust(width), *([text.rjust(width) for text in texts] if right else [t.ljust(width) for t in texts])]
 
 
 def _count(result: Result, shown: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from env_service.episode import Episode, State
 from sqlenv.errors import Exhausted, NotFound
-from sqlenv.v1 import environment_pb2, reward_pb2, types_pb2
+from sqlenv.v1 import environment_pb2, reward_pb2
 
 
 @dataclass(slots=True, eq=False)
@@ -21,10 +21,9 @@ class Session:
     episode_id: str
     request_id: str
     episode: Episode
-    observation: types_pb2.Observation
     reward_state: reward_pb2.RewardState | None = None
     last_response: environment_pb2.StepResponse | None = None
-    under_way: tuple[int, bytes, asyncio.Task[environment_pb2.StepResponse]] | None = None
+    under_way: tuple[int, bytes, asyncio.Future[environment_pb2.StepResponse]] | None = None
     expires: float = 0.0
 
 

@@ -30,7 +30,7 @@ async def make(settings: ServerSettings, drain: Drain) -> list[Service]:
     data = load(settings.dataset_dir)
     executor = QueryExecutor(settings.query_threads, settings.query_inline_vm_steps)
     book = GoldBook(data, load_gold(settings.dataset_dir), settings.limits(), executor)
-    scorer = Scorer(book, Judge(executor), data.version, gold_hash(settings.dataset_dir))
+    scorer = Scorer(book, Judge(executor), data.version, gold_hash(settings.dataset_dir), settings.score_cache_entries)
     add = partial(reward_pb2_grpc.add_RewardServiceServicer_to_server, RewardServicer(scorer, settings.max_batch))
     return [Service(NAME, add)]
 

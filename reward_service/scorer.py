@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import cast
 
+from cachetools import LRUCache
+
 from reward_service.efficiency import step_ratio, work_ratio
 from reward_service.gold import GoldBook, PreparedGold
 from reward_service.judge import Judge, Judgement
@@ -12,19 +14,26 @@ from reward_service.rubric import RUBRICS, Rubric, State, StepFacts, StepScore, 
 from sqlenv.actions import AnswerSql, AnswerValue, Describe, InvalidAction, Query, Sample, action_hash
 from sqlenv.convert import action_from_proto, result_from_proto
 from sqlenv.errors import InvalidArgument, NotFound, VersionMismatch
+from sqlenv.types import Verdict
 from sqlenv.v1 import reward_pb2, types_pb2
 
 VERSION = "1"
+
+# Verdicts on longer SQL are not kept.
+KEPT_SQL_CHARS = 4_000
 
 
 class Scorer:
     """Scores against one data set. `version` names scorer and gold: equal versions give equal scores."""
 
-    def __init__(self, book: GoldBook, judge: Judge, dataset_version: str, gold_hash: str) -> None:
+    def __init__(self, book: GoldBook, judge: Judge, dataset_version: str, gold_hash: str, cache_entries: int) -> None:
         self.version = f"{VERSION}+{gold_hash}"
         self.dataset_version = dataset_version
         self._book = book
         self._judge = judge
+        # Scores are functions of their requests, and the rollouts of a group ask for the same ones.
+        self._levels: LRUCache[tuple[str, bytes], int] = LRUCache(cache_entries)
+        self._judgements: LRUCache[tuple[str, str], Judgement] = LRUCache(cache_entries)
 
     async def score_step(self, request: reward_pb2.ScoreStepRequest) -> reward_pb2.ScoreStepResponse:
         """As the RPC."""
@@ -42,7 +51,7 @@ class Scorer:
     async def score_sql(self, request: reward_pb2.ScoreSqlRequest) -> reward_pb2.ScoreSqlResponse:
         """As the RPC."""
         gold = await self._gold(request.task_id)
-        judged = await self._judge.sql(request.sql, gold)
+        judged = await self._judged(request.sql, gold)
         right = float(judged.correct)
         score = types_pb2.Score(
             total=right,
@@ -76,8 +85,7 @@ class Scorer:
             case InvalidAction():
                 return StepFacts("invalid", False, named, truncates=step.truncates), None
             case Query(sql):
-                level = await self._judge.progress(sql, result_from_proto(step.result), gold) if ran else None
-                result_hash = _hash(step.result) if ran else None
+                level, result_hash = await self._level(sql, step.result, gold) if ran else (None, None)
                 facts = StepFacts(
                     "query",
                     ran,
@@ -92,7 +100,7 @@ class Scorer:
                 judged = self._judge.value(value, gold)
                 work = _best_work(request.state)
             case AnswerSql(sql):
-                judged = await self._judge.sql(sql, gold)
+                judged = await self._judged(sql, gold)
                 work = judged.vm_steps
         facts = StepFacts(
             "answer",
@@ -104,6 +112,25 @@ class Scorer:
             work_ratio=work_ratio(gold.vm_steps, work),
         )
         return facts, judged
+
+    async def _level(self, sql: str, result: types_pb2.Result, gold: PreparedGold) -> tuple[int, int]:
+        """Progress of a result in quarters, and the hash that names the result in the episode's state."""
+        digest = hashlib.blake2b(result.SerializeToString(deterministic=True), digest_size=16).digest()
+        key = (gold.task.task_id, digest)
+        level = self._levels.get(key)
+        if level is None:
+            level = self._levels[key] = await self._judge.progress(sql, result_from_proto(result), gold)
+        return level, int.from_bytes(digest[:8], "big")
+
+    async def _judged(self, sql: str, gold: PreparedGold) -> Judgement:
+        key = (gold.task.task_id, sql)
+        judged = self._judgements.get(key)
+        if judged is None:
+            judged = await self._judge.sql(sql, gold)
+            # Whether memory or time runs out can depend on the machine; long texts would fill the memory.
+            if judged.verdict is not Verdict.LIMIT_EXCEEDED and len(sql) <= KEPT_SQL_CHARS:
+                self._judgements[key] = judged
+        return judged
 
     def _respond(
         self, rubric: Rubric, state: reward_pb2.RewardState, facts: StepFacts, judged: Judgement | None
@@ -122,11 +149,6 @@ class Scorer:
 
 def _verdict(judged: Judgement) -> types_pb2.Verdict:
     return cast(types_pb2.Verdict, int(judged.verdict))
-
-
-def _hash(result: types_pb2.Result) -> int:
-    digest = hashlib.blake2b(result.SerializeToString(deterministic=True), digest_size=8).digest()
-    return int.from_bytes(digest, "big")
 
 
 def _score_to_proto(score: StepScore) -> types_pb2.Score:

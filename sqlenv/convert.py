@@ -37,10 +37,13 @@ def value_to_proto(value: SqlValue) -> types_pb2.Value:
 def value_from_proto(value: types_pb2.Value) -> SqlValue:
     """The value in a message. An empty message is NULL."""
     kind = value.WhichOneof("kind")
-    if kind is None or kind == "null":
-        return None
-    found: SqlValue = getattr(value, kind)
-    return found
+    if kind == "text":
+        return value.text
+    if kind == "integer":
+        return value.integer
+    if kind == "real":
+        return value.real
+    return value.blob if kind == "blob" else None
 
 
 def result_to_proto(result: Result) -> types_pb2.Result:
@@ -56,7 +59,7 @@ def result_to_proto(result: Result) -> types_pb2.Result:
 
 def result_from_proto(result: types_pb2.Result) -> Result:
     """The result in a message."""
-    rows: tuple[Row, ...] = tuple(tuple(map(value_from_proto, row.values)) for row in result.rows)
+    rows: tuple[Row, ...] = tuple([tuple(map(value_from_proto, row.values)) for row in result.rows])
     return Result(tuple(result.columns), rows, result.row_count, result.truncated, result.row_count_is_lower_bound)
 
 

@@ -11,7 +11,7 @@
         ├── EpisodeFinished     FAILED_PRECONDITION   EPISODE_FINISHED
         ├── VersionMismatch     FAILED_PRECONDITION   DATASET_MISMATCH
         ├── Exhausted           RESOURCE_EXHAUSTED    SESSIONS_EXHAUSTED, MESSAGE_TOO_LARGE        (retry hint)
-        ├── Unavailable         UNAVAILABLE           DRAINING, REWARD_UNAVAILABLE, UNREACHABLE    (retry hint)
+        ├── Unavailable         UNAVAILABLE           DRAINING, REWARD_UNAVAILABLE, STEP_CANCELLED, UNREACHABLE
         ├── DeadlineExceeded    DEADLINE_EXCEEDED     DEADLINE_EXCEEDED
         └── Internal            INTERNAL              INTERNAL                     (a fault of ours; never a detail)
 

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints a table, writes JSON under benchmarks/results, and measures its floor in the same run."""
