@@ -13,7 +13,7 @@ from env_service.servicer import NAME, EnvironmentServicer
 from sqlenv.errors import SqlEnvError
 from sqlenv.executor import QueryExecutor
 from sqlenv.server import Drain, Service, serve
-from sqlenv.settings import ServerSettings
+from sqlenv.settings import ServerSettings, read_settings
 from sqlenv.tasks import load
 from sqlenv.v1 import environment_pb2_grpc
 
@@ -36,6 +36,6 @@ async def make(settings: ServerSettings, drain: Drain) -> list[Service]:
 def main() -> None:
     """Runs the service; exits with 1 and a sentence where it can't start."""
     try:
-        serve("environment", EnvSettings(), make)
+        serve("environment", read_settings(EnvSettings), make)
     except SqlEnvError as error:
         sys.exit(f"sqlenv environment: {error}")

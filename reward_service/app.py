@@ -15,7 +15,7 @@ from sqlenv.errors import ConfigError, SqlEnvError
 from sqlenv.executor import QueryExecutor
 from sqlenv.gold import gold_hash, load_gold
 from sqlenv.server import Drain, Service, serve
-from sqlenv.settings import ServerSettings
+from sqlenv.settings import ServerSettings, read_settings
 from sqlenv.tasks import load
 from sqlenv.v1 import reward_pb2_grpc
 
@@ -38,6 +38,6 @@ async def make(settings: ServerSettings, drain: Drain) -> list[Service]:
 def main() -> None:
     """Runs the service; exits with 1 and a sentence where it can't start."""
     try:
-        serve("reward", RewardSettings(), make)
+        serve("reward", read_settings(RewardSettings), make)
     except SqlEnvError as error:
         sys.exit(f"sqlenv reward: {error}")

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -116,7 +117,7 @@ async def running(settings: ServerSettings, services: list[Service], drain: Drai
 
 def _listen(server: grpc.aio.Server, settings: ServerSettings) -> str:
     if settings.unix_socket:
-        settings.unix_socket.unlink(missing_ok=True)  # left by a server that was killed
+        _clear(settings.unix_socket)
         address = f"unix:{settings.unix_socket.absolute()}"
         target = address
     else:
@@ -131,6 +132,19 @@ def _listen(server: grpc.aio.Server, settings: ServerSettings) -> str:
     except RuntimeError as error:
         raise ConfigError(f"can't listen on {address}: the port is taken, or not ours to take") from error
     return address if settings.unix_socket else f"{target}:{port}"
+
+
+def _clear(path: Path) -> None:
+    """Removes the socket that a killed server left; one that somebody answers on is not ours to take."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise ConfigError(f"can't listen on {path}: {error.strerror or error}") from None
+        else:
+            raise ConfigError(f"can't listen on {path}: another server answers there")
 
 
 def _credentials(settings: ServerSettings) -> grpc.ServerCredentials:

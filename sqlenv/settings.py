@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings
 
 from sqlenv.errors import ConfigError
@@ -34,19 +34,22 @@ class ServerSettings(BaseSettings):
     query_sql_bytes: int = Field(64 * 1024, ge=1_000, description="Longest SQL text.")
     query_value_bytes: int = Field(100_000, ge=1_000, description="Longest text or blob, stored or computed.")
     query_memory_bytes: int = Field(256 * 2**20, ge=2**20, description="Memory that one query may add to the process.")
-    log_level: str = Field("info", description="debug, info, warning or error.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        cert, key, authorities = (self._variable(f"tls_{name}_file") for name in ("cert", "key", "client_ca"))
         if bool(self.tls_cert_file) != bool(self.tls_key_file):
-            raise ConfigError("tls_cert_file and tls_key_file go together: set both or neither")
+            raise ConfigError(f"{cert} and {key} go together: set both or neither")
         if self.tls_client_ca_file and not self.tls_cert_file:
-            raise ConfigError("tls_client_ca_file needs tls_cert_file and tls_key_file")
+            raise ConfigError(f"{authorities} needs {cert} and {key}")
         if not (self.unix_socket or self.tls_cert_file or self.insecure or _is_loopback(self.host)):
-            raise ConfigError(
-                f"refusing to listen on {self.host} in plain text: set tls_cert_file and tls_key_file, or insecure"
-            )
+            words = f"refusing to listen on {self.host} in plain text"
+            raise ConfigError(f"{words}: set {cert} and {key}, or {self._variable('insecure')}=true")
         return self
+
+    def _variable(self, setting: str) -> str:
+        return f"{self.model_config.get('env_prefix', '')}{setting}".upper()
 
     def limits(self) -> Limits:
         """The sandbox's limits that these settings ask for."""
@@ -57,6 +60,19 @@ class ServerSettings(BaseSettings):
             value_bytes=self.query_value_bytes,
             memory_bytes=self.query_memory_bytes,
         )
+
+
+Settings = TypeVar("Settings", bound=ServerSettings)
+
+
+def read_settings(kind: type[Settings]) -> Settings:
+    """Reads the settings from the environment. Raises ConfigError that names each variable at fault."""
+    try:
+        return kind()
+    except ValidationError as error:
+        prefix = kind.model_config.get("env_prefix", "")
+        faults = (f"{prefix}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
+        raise ConfigError("; ".join(faults)) from None
 
 
 def _is_loopback(host: str) -> bool:
