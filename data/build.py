@@ -53,7 +53,7 @@ def build_database(source: Path, path: Path) -> None:
     path.unlink(missing_ok=True)
     rows = importlib.import_module(f"data.sources.{source.name}.rows").rows(random.Random(f"sqlenv:{source.name}:1"))
     connection = apsw.Connection(str(path))
-    connection.execute("PRAGMA journal_mode = OFF; PRAGMA foreign_keys = OFF; PRAGMA auto_vacuum = NONE")
+    connection.execute("PRAGMA journal_mode = OFF; PRAGMA foreign_keys = OFF; PRAGMA auto_vacuum = NONE").fetchall()
     with connection:
         connection.execute((source / "schema.sql").read_text(encoding="utf-8"))
         for table, records in rows.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlglot
 from sqlglot import exp
 
-# What one occurrence of a construct adds. A plain filter or count is easy, a join with grouping medium, nesting hard.
+# What one occurrence of a construct adds: a plain filter or count is easy; joined, grouped or sorted it is medium.
 POINTS: tuple[tuple[type[exp.Expression], int], ...] = (
     (exp.Join, 1),
     (exp.Group, 1),
@@ -30,7 +30,7 @@ POINTS: tuple[tuple[type[exp.Expression], int], ...] = (
 MORE_THAN_ONE_AGGREGATE = 1
 MORE_THAN_TWO_CONDITIONS = 1
 
-EASY, MEDIUM, HARD = 1, 3, 6
+EASY, MEDIUM, HARD = 0, 2, 5
 
 
 def difficulty(sql: str) -> str:
@@ -43,7 +43,7 @@ def difficulty(sql: str) -> str:
     # IN (SELECT …) and comparisons with a SELECT hold it without a Subquery node.
     bare = [node for node in tree.find_all(exp.In) if node.args.get("query")]
     points += sum(2 for node in bare if not isinstance(node.args["query"], exp.Subquery))
-    points += MORE_THAN_ONE_AGGREGATE * (len(list(tree.find_all(exp.AggFunc))) > 1)
+    points += MORE_THAN_ONE_AGGREGATE * (len({aggregate.sql() for aggregate in tree.find_all(exp.AggFunc)}) > 1)
     points += MORE_THAN_TWO_CONDITIONS * (len(list(tree.find_all(exp.And))) > 1)
     for name, most in (("easy", EASY), ("medium", MEDIUM), ("hard", HARD)):
         if points <= most:

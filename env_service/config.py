@@ -11,7 +11,7 @@ from sqlenv.settings import ServerSettings
 class EnvSettings(ServerSettings):
     """Every setting of the environment service."""
 
-    model_config = SettingsConfigDict(env_prefix="SQLENV_ENV_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="SQLENV_ENV_", env_file=".env", extra="ignore", env_ignore_empty=True)
 
     port: int = Field(50051, ge=0, le=65535, description="TCP port; 0 takes a free one.")
     reward_target: str = Field("127.0.0.1:50052", description="Address of the reward service: host:port or unix:/path.")

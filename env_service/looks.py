@@ -6,13 +6,13 @@ queried, converted and rendered once is kept, the least recently used dropped fi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from cachetools import LRUCache
 
 from env_service.explore import Explorer
 from env_service.render import render_outcome
-from sqlenv.actions import Action, AnswerSql, AnswerValue, Sample, to_text
+from sqlenv.actions import Action, AnswerSql, AnswerValue, Sample
 from sqlenv.convert import failure_to_proto, result_to_proto
 from sqlenv.types import ErrorKind, Result
 from sqlenv.v1 import types_pb2
@@ -67,7 +67,7 @@ class Looks:
 
 
 def _length(action: Action) -> int:
-    return len(to_text(action))
+    return sum(len(str(part)) for part in astuple(action))
 
 
 def _size(look: Look) -> int:

@@ -29,7 +29,7 @@ ANSWER_WITH = {
 _NUMBERS = {int, float, type(None)}
 
 # Line breaks would break the table; other control characters and direction overrides could restyle a terminal or page.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
 def render(view: View, gave: str = "") -> str:

@@ -14,7 +14,9 @@ from sqlenv.settings import ServerSettings
 class RewardSettings(ServerSettings):
     """Every setting of the reward service."""
 
-    model_config = SettingsConfigDict(env_prefix="SQLENV_REWARD_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="SQLENV_REWARD_", env_file=".env", extra="ignore", env_ignore_empty=True
+    )
 
     port: int = Field(50052, ge=0, le=65535, description="TCP port; 0 takes a free one.")
     score_rows: int = Field(20_000, ge=1, description="Rows of a candidate's result that are compared at most.")

@@ -98,10 +98,11 @@ class Scorer:
                 return facts, None
             case AnswerValue(value):
                 judged = self._judge.value(value, gold)
-                work = _best_work(request.state)
+                # The query that the answer rests on; a guess rests on none, and saved no work by being one.
+                work = work_ratio(gold.vm_steps, _best_work(request.state)) if request.state.best_level > 0 else 0.0
             case AnswerSql(sql):
                 judged = await self._judged(sql, gold)
-                work = judged.vm_steps
+                work = work_ratio(gold.vm_steps, judged.vm_steps)
         facts = StepFacts(
             "answer",
             judged.ran,
@@ -109,7 +110,7 @@ class Scorer:
             step_count=step.step_count,
             correct=judged.correct,
             step_ratio=step_ratio(gold.reference_steps, max(1, step.step_count)),
-            work_ratio=work_ratio(gold.vm_steps, work),
+            work_ratio=work,
         )
         return facts, judged
 

@@ -77,7 +77,7 @@ _SAMPLE = re.compile(r"(?P<table>.*?)[\s,]+(?P<rows>\d{1,9})\s*\Z", re.DOTALL)
 def parse(text: str) -> Action:
     """Reads the text form or a JSON tool call. Never raises: what can't be read is an `InvalidAction`."""
     body = text
-    tagged = _TOOL_CALL.search(body)
+    tagged = None if _VERB.match(text) else _TOOL_CALL.search(text)
     if tagged:
         body = tagged.group(1)
     fenced = _FENCE.match(body)
@@ -85,37 +85,51 @@ def parse(text: str) -> Action:
         body = fenced.group(1)
     if body.lstrip()[:1] == "{":
         try:
-            return parse_tool_call(json.loads(body))
+            call = json.loads(body)
+            json.dumps(call, ensure_ascii=False).encode()  # "\\ud800" is valid JSON, but no text that could travel on
+            return parse_tool_call(call)
         except (ValueError, RecursionError):
             return InvalidAction(text, "The tool call is not valid JSON.")
     return _parse_text(text, body)
 
 
 def to_text(action: Action) -> str:
-    """The text form; `parse(to_text(a)) == a` for actions whose texts have no blanks at their ends."""
+    """The text form, or the tool call where the text form would read as something else: `parse(to_text(a)) == a`."""
+    arguments: dict[str, Any]
     match action:
         case Describe(table):
-            return f"DESCRIBE {table}"
+            text, arguments = f"DESCRIBE {table}", {"table": table}
         case Sample(table, rows):
-            return f"SAMPLE {table} {rows}"
+            text, arguments = f"SAMPLE {table} {rows}", {"table": table, "rows": rows}
         case Query(sql):
-            return f"QUERY {sql}"
+            text, arguments = f"QUERY {sql}", {"sql": sql}
         case AnswerValue(value):
-            return f"ANSWER {value}"
+            text, arguments = f"ANSWER {value}", {"value": value}
         case AnswerSql(sql):
-            return f"ANSWER SQL: {sql}"
+            text, arguments = f"ANSWER SQL: {sql}", {"sql": sql}
         case InvalidAction(text):
             return text
+    if parse(text) == action:
+        return text
+    name = text.split(maxsplit=1)[0].lower()
+    return json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
 
 
 def action_hash(action: Action) -> int:
     """64 bits that name the action: equal for the same action however it was written. For "the same action again"."""
-    if isinstance(action, (Describe, Sample)):
-        text = to_text(action).lower()
-    elif isinstance(action, (Query, AnswerSql)):
-        text = to_text(action).strip().rstrip(";").rstrip()
-    else:
-        text = to_text(action)
+    match action:
+        case Describe(table):
+            text = f"describe {table}".lower()
+        case Sample(table, rows):
+            text = f"sample {rows} {table}".lower()
+        case Query(sql):
+            text = f"query {sql.strip().rstrip(';').rstrip()}"
+        case AnswerSql(sql):
+            text = f"sql {sql.strip().rstrip(';').rstrip()}"
+        case AnswerValue(value):
+            text = f"value {value}"
+        case InvalidAction(text):
+            pass
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big")
 

@@ -8,7 +8,6 @@ async with AsyncSqlEnvClient("localhost:50051", stream=True) as client:
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -17,10 +16,11 @@ import grpc
 
 from sqlenv import actions, protocol
 from sqlenv.client import DEFAULT_REWARD_TARGET, DEFAULT_TARGET
-from sqlenv.errors import DeadlineExceeded, ServiceError, from_rpc_error
+from sqlenv.errors import ServiceError, from_rpc_error
 from sqlenv.protocol import ActionLike, EpisodeLog, Retry, StepResult
-from sqlenv.transport import METHODS, OPTIONS, PLAY_FIELDS, broken_stream, credentials, play_outcome
-from sqlenv.v1 import environment_pb2, environment_pb2_grpc, reward_pb2
+from sqlenv.streams import AsyncPlayStream
+from sqlenv.transport import METHODS, OPTIONS, PLAY_FIELDS, credentials
+from sqlenv.v1 import environment_pb2, reward_pb2
 
 
 class _AsyncClient:
@@ -90,7 +90,7 @@ class AsyncSqlEnvClient(_AsyncClient):
         stream: bool = False,
     ) -> None:
         super().__init__(target, timeout_s=timeout_s, retry=retry, ca_file=ca_file)
-        self._stream = _PlayStream(self._channel, timeout_s) if stream else None
+        self._stream = AsyncPlayStream(self._channel, timeout_s) if stream else None
 
     async def close(self) -> None:
         """Closes the channel; episodes that are open stay so on the server until they expire."""
@@ -246,56 +246,3 @@ class AsyncRewardClient(_AsyncClient):
         requests = [reward_pb2.ScoreSqlRequest(task_id=task_id, sql=sql) for task_id, sql in pairs]
         response = await self._call("BatchScoreSql", reward_pb2.BatchScoreSqlRequest(requests=requests))
         return list(response.results)
-
-
-class _PlayStream:
-    """Calls over one Play stream; opened when first used, and again after it broke."""
-
-    def __init__(self, channel: grpc.aio.Channel, timeout_s: float) -> None:
-        self._stub = environment_pb2_grpc.EnvironmentServiceStub(channel)
-        self._timeout_s = timeout_s
-        self._tags = itertools.count(1)
-        self._stream: Any = None
-        self._reader: asyncio.Task[None] | None = None
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
-
-    async def send(self, method: str, request: Any) -> Any:
-        """Sends one request and waits for its response. Raises ServiceError."""
-        if self._stream is None:
-            self._stream = self._stub.Play()
-            self._reader = asyncio.get_running_loop().create_task(self._read(self._stream))
-        tag = next(self._tags)
-        future = self._waiting[tag] = asyncio.get_running_loop().create_future()
-        try:
-            await self._stream.write(environment_pb2.PlayRequest(tag=tag, **{PLAY_FIELDS[method]: request}))
-            return play_outcome(await asyncio.wait_for(future, self._timeout_s))
-        except TimeoutError:
-            raise DeadlineExceeded(f"no response to {method} within {self._timeout_s:g} s") from None
-        except (grpc.RpcError, asyncio.InvalidStateError) as error:
-            raise from_rpc_error(error) if isinstance(error, grpc.RpcError) else broken_stream() from None
-        finally:
-            self._waiting.pop(tag, None)
-
-    async def close(self) -> None:
-        """Ends the stream."""
-        if self._stream is not None:
-            await self._stream.done_writing()
-        if self._reader is not None:
-            await self._reader
-
-    async def _read(self, stream: Any) -> None:
-        failure: ServiceError = broken_stream()
-        try:
-            while (response := await stream.read()) is not grpc.aio.EOF:
-                future = self._waiting.get(response.tag)
-                if future is not None and not future.done():
-                    future.set_result(response)
-            if await stream.code() is not grpc.StatusCode.OK:
-                failure = broken_stream()
-        except grpc.RpcError as error:
-            failure = from_rpc_error(error)
-        if self._stream is stream:
-            self._stream = None
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(failure)

@@ -13,23 +13,19 @@ actions, on that server or another. A caller notices only the time it takes. Rai
 
 from __future__ import annotations
 
-import itertools
-import queue
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 from typing import Any, Self
 
 import grpc
 
 from sqlenv import actions, protocol
-from sqlenv.errors import DeadlineExceeded, ServiceError, from_rpc_error
+from sqlenv.errors import ServiceError, from_rpc_error
 from sqlenv.protocol import ActionLike, EpisodeLog, Retry, StepResult
-from sqlenv.transport import METHODS, OPTIONS, PLAY_FIELDS, broken_stream, credentials, play_outcome
-from sqlenv.v1 import environment_pb2, environment_pb2_grpc, reward_pb2
+from sqlenv.streams import PlayStream
+from sqlenv.transport import METHODS, OPTIONS, PLAY_FIELDS, credentials
+from sqlenv.v1 import environment_pb2, reward_pb2
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 DEFAULT_REWARD_TARGET = "127.0.0.1:50052"
@@ -104,7 +100,7 @@ class SqlEnvClient(_Client):
         stream: bool = False,
     ) -> None:
         super().__init__(target, timeout_s=timeout_s, retry=retry, ca_file=ca_file)
-        self._stream = _PlayStream(self._channel, timeout_s) if stream else None
+        self._stream = PlayStream(self._channel, timeout_s) if stream else None
 
     def close(self) -> None:
         """Closes the channel; episodes that are open stay so on the server until they expire."""
@@ -265,72 +261,3 @@ class RewardClient(_Client):
             "DescribeRubrics", reward_pb2.DescribeRubricsRequest()
         )
         return response
-
-
-class _PlayStream:
-    """Calls over one Play stream, from many threads at once; opened when first used, and again after it broke."""
-
-    def __init__(self, channel: grpc.Channel, timeout_s: float) -> None:
-        self._stub = environment_pb2_grpc.EnvironmentServiceStub(channel)
-        self._timeout_s = timeout_s
-        self._tags = itertools.count(1)
-        self._lock = threading.Lock()
-        self._outbox: queue.SimpleQueue[environment_pb2.PlayRequest | None] | None = None
-        self._waiting: dict[int, Future[Any]] = {}
-
-    def send(self, method: str, request: Any) -> Any:
-        """Sends one request and waits for its response. Raises ServiceError."""
-        tag = next(self._tags)
-        future: Future[Any] = Future()
-        with self._lock:
-            if self._outbox is None:
-                self._open()
-            assert self._outbox is not None
-            self._waiting[tag] = future
-            self._outbox.put(environment_pb2.PlayRequest(tag=tag, **{PLAY_FIELDS[method]: request}))
-        try:
-            return future.result(self._timeout_s)
-        except FutureTimeout:
-            raise DeadlineExceeded(f"no response to {method} within {self._timeout_s:g} s") from None
-        finally:
-            self._waiting.pop(tag, None)
-
-    def close(self) -> None:
-        """Ends the stream."""
-        with self._lock:
-            if self._outbox is not None:
-                self._outbox.put(None)
-                self._outbox = None
-
-    def _open(self) -> None:
-        outbox: queue.SimpleQueue[environment_pb2.PlayRequest | None] = queue.SimpleQueue()
-        responses = self._stub.Play(iter(outbox.get, None))
-        self._outbox = outbox
-        threading.Thread(target=self._read, args=(responses, outbox), name="sqlenv-play", daemon=True).start()
-
-    def _read(self, responses: Any, outbox: queue.SimpleQueue[environment_pb2.PlayRequest | None]) -> None:
-        failure: ServiceError = broken_stream()
-        try:
-            for response in responses:
-                future = self._waiting.get(response.tag)
-                if future is not None:
-                    _settle(future, response)
-        except grpc.RpcError as error:
-            failure = from_rpc_error(error)
-        except ValueError:
-            pass  # the channel was closed
-        with self._lock:
-            if self._outbox is outbox:
-                self._outbox = None
-            outbox.put(None)
-            lost, self._waiting = list(self._waiting.values()), {}
-        for future in lost:
-            if not future.done():
-                future.set_exception(failure)
-
-
-def _settle(future: Future[Any], response: environment_pb2.PlayResponse) -> None:
-    try:
-        future.set_result(play_outcome(response))
-    except ServiceError as error:
-        future.set_exception(error)

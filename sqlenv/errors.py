@@ -208,4 +208,6 @@ def from_rpc_error(error: grpc.RpcError) -> ServiceError:
         return Unavailable(details)  # ours carry details: this is the transport's word for a connection that broke
     kind = _BY_CODE.get(code.value[0], ServiceError)
     reason = "MESSAGE_TOO_LARGE" if kind is Exhausted and "message" in details.lower() else ""
+    if kind is ServiceError:  # not one of ours: a proxy's, or a method that the server does not have
+        return ServiceError(f"{code.name}: {details}", code.name)
     return kind(details, reason)

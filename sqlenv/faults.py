@@ -37,7 +37,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], ErrorKind], ...] = (
     (re.compile(r"no such table: (?P<name>.*)"), ErrorKind.NO_SUCH_TABLE),
     (re.compile(r"no such column: (?P<name>.*)"), ErrorKind.NO_SUCH_COLUMN),
     (re.compile(r"no such function: (?P<name>.*)"), ErrorKind.NO_SUCH_FUNCTION),
-    (re.compile(r"too big|too large|too many|too long|too deep|exceeds|parser stack overflow"), ErrorKind.TOO_LARGE),
+    (
+        re.compile(r"too big|too large|too many|too long|too deep|too complex|at most|exceeds|parser stack overflow"),
+        ErrorKind.TOO_LARGE,
+    ),
     (re.compile(r"syntax error|incomplete input|unrecognized token"), ErrorKind.SYNTAX),
     (re.compile(r"not authorized|prohibited"), ErrorKind.NOT_ALLOWED),
 )

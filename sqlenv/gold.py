@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlenv.errors import DataSetError
 from sqlenv.tasks import read_jsonl, text_field
-from sqlenv.types import AnswerType, Row
+from sqlenv.types import AnswerType, Row, SqlValue
 
 FILE = "gold.jsonl"
 
@@ -44,7 +44,7 @@ def load_gold(directory: Path) -> dict[str, GoldTask]:
         raise DataSetError(f"{path}: no such file; scoring needs the data set's gold")
     gold: dict[str, GoldTask] = {}
     for record, where in read_jsonl(path):
-        task = _read(record, where)
+        task = read_gold(record, where)
         if task.task_id in gold:
             raise DataSetError(f"{where}: task_id {task.task_id!r} occurs twice")
         gold[task.task_id] = task
@@ -59,14 +59,15 @@ def gold_hash(directory: Path) -> str:
 def answer_text(rows: tuple[Row, ...], answer_type: AnswerType) -> str:
     """A result in the text form in which an agent gives it as a value answer."""
     if answer_type is AnswerType.TABLE:
-        return json.dumps([list(row) for row in rows], ensure_ascii=False)
+        return json.dumps([row_to_json(row) for row in rows], ensure_ascii=False)
     if answer_type is AnswerType.LIST:
-        return json.dumps([row[0] for row in rows], ensure_ascii=False)
+        return json.dumps([row_to_json(row)[0] for row in rows], ensure_ascii=False)
     value = rows[0][0] if rows else None
     return "NULL" if value is None else str(value)
 
 
-def _read(record: dict[str, object], where: str) -> GoldTask:
+def read_gold(record: dict[str, object], where: str) -> GoldTask:
+    """The gold in a line of gold.jsonl. Raises DataSetError."""
     answer = record.get("answer")
     tables = record.get("tables")
     if not isinstance(tables, list) or not isinstance(answer, dict):
@@ -79,8 +80,17 @@ def _read(record: dict[str, object], where: str) -> GoldTask:
         sql=text_field(record, "sql", where),
         tables=tuple(map(str, tables)),
         columns=tuple(map(str, columns)),
-        rows=tuple(row_from_json(row) for row in rows),
+        rows=tuple(_read_row(row, len(columns), where) for row in rows),
     )
+
+
+def _read_row(row: object, width: int, where: str) -> Row:
+    if not isinstance(row, list) or len(row) != width:
+        raise DataSetError(f"{where}: a row of the answer must be a list of {width} values")
+    try:
+        return row_from_json(row)
+    except (TypeError, ValueError, KeyError):
+        raise DataSetError(f"{where}: a row of the answer holds what is no value: {row!r:.80}") from None
 
 
 def row_to_json(row: Row) -> list[object]:
@@ -89,5 +99,14 @@ def row_to_json(row: Row) -> list[object]:
 
 
 def row_from_json(row: list[Any]) -> Row:
-    """The row that `row_to_json` wrote."""
-    return tuple(bytes.fromhex(value["blob"]) if isinstance(value, dict) else value for value in row)
+    """The row that `row_to_json` wrote. Raises TypeError, ValueError or KeyError where it did not."""
+    return tuple(map(_value_from_json, row))
+
+
+def _value_from_json(value: Any) -> SqlValue:
+    if isinstance(value, dict):
+        return bytes.fromhex(value["blob"])
+    if isinstance(value, (list, bool)):
+        raise TypeError(f"not a value: {value!r}")
+    found: SqlValue = value
+    return found

@@ -201,7 +201,13 @@ def batch_step(steps: Sequence[tuple[EpisodeLog, types_pb2.Action]], retry: Retr
                 results[i] = steps[i][0].accept(steps[i][1], outcome)
         todo = []
         if lost:
-            yield waits.after(NotFound("episodes lost"), lost=True)
+            try:
+                wait = waits.after(NotFound("the server has lost the episode"), lost=True)
+            except NotFound as error:
+                for i in lost:
+                    results[i] = error
+                break
+            yield wait
             replays = yield from _batch("BatchReset", [steps[i][0].replay_request() for i in lost], retry)
             for i, restored in zip(lost, replays, strict=True):
                 if isinstance(restored, ServiceError):
@@ -219,17 +225,24 @@ def _batch(method: str, requests: list[Any], retry: Retry) -> Operation:
     waits = _Waits(retry)
     todo = list(range(len(requests)))
     while todo:
-        response = yield from call(method, make(requests=[requests[i] for i in todo]), retry)
+        try:
+            response = yield from call(method, make(requests=[requests[i] for i in todo]), retry)
+        except ServiceError as error:
+            if len(todo) == len(requests):
+                raise  # nothing of this batch was taken
+            for i in todo:
+                outcomes[i] = error
+            break
         again: list[int] = []
         wait: Sleep | None = None
         for i, result in zip(todo, response.results, strict=True):
             if result.WhichOneof("outcome") == "response":
                 outcomes[i] = result.response
                 continue
-            outcomes[i] = error = from_status(result.status)
+            outcomes[i] = failure = from_status(result.status)
             try:
-                wait = wait or waits.after(error)
-                if _may_retry(error):
+                wait = wait or waits.after(failure)
+                if _may_retry(failure):
                     again.append(i)
             except ServiceError:
                 pass  # final: it stays as the outcome

@@ -24,10 +24,15 @@ from sqlenv.faults import Stop, StopError, explain
 from sqlenv.schema import Schema, quote, read_schema
 from sqlenv.types import ActionFailure, ErrorKind, Outcome, Result, Row, SqlValue
 
-# The progress handler is called every so many VM steps; budgets are multiples of it.
-TICK_VM_STEPS = 1_000
+# The progress handler is called every so many VM steps; budgets are multiples of it. Often enough that the clock is
+# read in time where single steps take milliseconds (pattern matching on long texts).
+TICK_VM_STEPS = 100
 
-_BLANK = re.compile(r"(?:[\s;\ufeff]|--[^\n]*(?:\n|$)|/\*.*?(?:\*/|$))*\Z", re.DOTALL)
+# A query that is tried inline may hold the event loop no longer than this, however few its VM steps.
+INLINE_WALL_S = 0.005
+
+# Nothing but blanks and comments. Possessive, so that no text can make it backtrack.
+_BLANK = re.compile(r"(?:[\s;\ufeff]|--[^\n]*|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z))*+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,7 @@ class _Connection:
         self._sql, self._columns, self._vm_steps, self._stop = sql, (), 0, None
         self.authorizer.denied = None
         self._ticks, self._max_ticks = 0, max(1, max_vm_steps // TICK_VM_STEPS)
-        self._deadline = time.monotonic() + self.limits.wall_ms / 1000
+        self._deadline = time.monotonic() + (INLINE_WALL_S if inline else self.limits.wall_ms / 1000)
         self._memory_before = apsw.memory_used()
         value: Result | ActionFailure
         cursor = self.db.cursor()
@@ -125,7 +130,7 @@ class _Connection:
             cursor.execute(sql, can_cache=False)
             value = self._collect(cursor)
         except (apsw.Error, MemoryError, UnicodeDecodeError, OverflowError, RecursionError, StopError) as error:
-            if inline and self._stop is Stop.VM_STEPS:
+            if inline and self._stop in (Stop.VM_STEPS, Stop.WALL_CLOCK):
                 raise Unfinished from None
             value = explain(error, self._stop, self.authorizer.denied, self.schema.names)
         finally:
@@ -153,7 +158,7 @@ class _Connection:
             self._stop = Stop.VM_STEPS
         elif apsw.memory_used() - self._memory_before > self.limits.memory_bytes:
             self._stop = Stop.MEMORY
-        elif self._ticks & 15 == 0 and time.monotonic() > self._deadline:
+        elif time.monotonic() > self._deadline:
             self._stop = Stop.WALL_CLOCK
         return self._stop is not None
 
@@ -184,7 +189,9 @@ class _Connection:
 def _row_bytes(row: tuple[SqlValue, ...]) -> int:
     size = 8 * len(row)
     for value in row:
-        if type(value) is str or type(value) is bytes:
+        if type(value) is str:
+            size += len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
+        elif type(value) is bytes:
             size += len(value)
     return size
 
@@ -212,7 +219,11 @@ class Sandbox:
             connection = self._idle.pop()
         except IndexError:
             connection = _Connection(self._path, self.limits)
-        yield connection
+        try:
+            yield connection
+        except Unfinished:
+            self._idle.append(connection)
+            raise
         # Not in a finally: a connection on which something unforeseen was raised is dropped, not used again.
         self._idle.append(connection)
 
@@ -222,7 +233,10 @@ class Sandbox:
         With `inline_vm_steps` the query may use no more than that before `Unfinished` is raised: what an event loop
         uses to run short queries itself and to move the others to a thread, where they start again.
         """
-        size = len(sql.encode("utf-8", "surrogatepass"))
+        try:
+            size = len(sql.encode())
+        except UnicodeEncodeError:
+            return Outcome(ActionFailure(ErrorKind.SYNTAX, "The SQL contains a lone surrogate: no valid text."), 0)
         if size > self.limits.sql_bytes:
             words = f"The SQL is {size:,} bytes long; at most {self.limits.sql_bytes:,} are allowed."
             return Outcome(ActionFailure(ErrorKind.TOO_LARGE, words), 0)

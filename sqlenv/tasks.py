@@ -99,14 +99,15 @@ def load(directory: Path) -> DataSet:
         if (directory / "tables.json").is_file():
             hint = f"; this looks like Spider's layout: run `sqlenv data import {directory} --out DIR` first"
         raise DataSetError(f"{path}: no such file{hint}")
-    tasks = tuple(_read_task(record, where) for record, where in read_jsonl(path))
+    by_id: dict[str, Task] = {}
+    for record, where in read_jsonl(path):
+        task = read_task(record, where)
+        if task.task_id in by_id:
+            raise DataSetError(f"{where}: task_id {task.task_id!r} occurs twice")
+        by_id[task.task_id] = task
+    tasks = tuple(by_id.values())
     if not tasks:
         raise DataSetError(f"{path}: there are no tasks in it")
-    seen: set[str] = set()
-    for task in tasks:
-        if task.task_id in seen:
-            raise DataSetError(f"{path}: task_id {task.task_id!r} occurs twice")
-        seen.add(task.task_id)
     databases = {db_id: database_path(directory, db_id) for db_id in sorted({task.db_id for task in tasks})}
     for db_id, file in databases.items():
         if not file.is_file():
@@ -148,7 +149,8 @@ def text_field(record: dict[str, object], name: str, where: str) -> str:
     return value
 
 
-def _read_task(record: dict[str, object], where: str) -> Task:
+def read_task(record: dict[str, object], where: str) -> Task:
+    """The task in a line of tasks.jsonl. Raises DataSetError."""
     names = ("task_id", "db_id", "question", "split", "difficulty", "answer_type")
     fields = {name: text_field(record, name, where) for name in names}
     if fields["difficulty"] not in DIFFICULTIES:
@@ -158,7 +160,7 @@ def _read_task(record: dict[str, object], where: str) -> Task:
     except ValueError:
         known = ", ".join(AnswerType)
         raise DataSetError(f"{where}: answer_type {record['answer_type']!r} is not one of {known}") from None
-    if "/" in fields["db_id"] or fields["db_id"] in {".", ".."}:
+    if "/" in fields["db_id"] or "\0" in fields["db_id"] or fields["db_id"] in {".", ".."}:
         raise DataSetError(f"{where}: db_id {fields['db_id']!r} is not a plain name")
     return Task(**fields, answer_type=answer_type)
 

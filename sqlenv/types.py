@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 SqlValue = int | float | str | bytes | None
-"""One SQLite value. Text that is not UTF-8 arrives with U+FFFD in place of the bad bytes."""
+"""One SQLite value. Stored text that is not UTF-8 never gets here: it fails the query."""
 
 Row = tuple[SqlValue, ...]
 

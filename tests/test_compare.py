@@ -345,24 +345,17 @@ def test_adversarial_columns_are_bounded() -> None:
 
 
 def test_a_spent_budget_is_not_equal(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows: tuple[Row, ...] = ((0, 1, 1), (1, 0, 1), (1, 1, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (1, 0, 0))
-    gold = Gold(rows, None)
-    candidate = [(b, c, a) for a, b, c in rows]
-    assert agree([(candidate, gold)], width=3, gold_width=3)
-    near: tuple[Row, ...] = tuple((1 + i * STEP, 1 - i * STEP) for i in range(30))
-    nudged: list[Row] = [(1 + i * STEP + 1e-9, 1 - i * STEP) for i in range(30)]
-    assert agree([(nudged, Gold(near, None))], width=2, gold_width=2)
+    rng = random.Random(2)
+    rows: list[Row] = list(zip(*[rng.sample(range(9), 9) for _ in range(5)], strict=True))
+    turned = ([row[::-1] for row in rows], Gold(tuple(rows), None))
+    chain: tuple[Row, ...] = tuple((1 + i * STEP, 1 - i * STEP) for i in range(30))
+    nudged: tuple[list[Row], Gold] = ([(1 + i * STEP, 1 - i * STEP + 1e-9) for i in range(30)], Gold(chain, None))
+    assert agree([turned], width=5, gold_width=5)
+    assert agree([nudged], width=2, gold_width=2)
     monkeypatch.setattr("reward_service.permutation.SEARCH_BUDGET", 10)
-    assert agree([(list(rows), gold)], width=3, gold_width=3)
-    columns: list[list[SqlValue]] = [[0, 1, 2, 3], [1, 0, 3, 2], [2, 3, 0, 1]]
-    latin = Gold(tuple(zip(*columns, strict=True)), None)
-    turned: list[Row] = list(zip(columns[1], columns[0], columns[2], strict=True))
-    turned[0], turned[1] = turned[1], turned[0]
-    odd = Gold((*latin.rows, (0, 1, 1), (1, 0, 0)), None)
-    flipped = [(b, a, c) for a, b, c in odd.rows]
-    assert not agree([(flipped, odd)], width=3, gold_width=3)
     monkeypatch.setattr("reward_service.bags.MATCH_BUDGET", 10)
-    assert not agree([(nudged, Gold(near, None))], width=2, gold_width=2)
+    assert not agree([turned], width=5, gold_width=5)
+    assert not agree([nudged], width=2, gold_width=2)
 
 
 def test_adversarial_floats_are_bounded() -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reward_service.compare import Gold, agree, matches
 from reward_service.ordering import GoldPlan, plan, strict
@@ -145,6 +147,8 @@ def test_limits(database: sqlite3.Connection, sql: str, offset: int, limit: int 
 @pytest.mark.parametrize(
     "sql",
     [
+        "SELECT n, id FROM t ORDER BY +1",
+        "SELECT n, id FROM t ORDER BY (- -1)",
         "SELECT DISTINCT kind FROM t ORDER BY id",
         "SELECT DISTINCT * FROM t ORDER BY n",
         "SELECT DISTINCT kind FROM t ORDER BY kind, n",
@@ -194,6 +198,23 @@ def test_unordered_is_left_alone(sql: str) -> None:
 )
 def test_what_cannot_be_read_is_no_error(sql: str) -> None:
     assert plan(sql).sql == sql
+
+
+WORDS = (
+    "SELECT SELECT DISTINCT ALL a b t.a * , , ( ) FROM t WHERE GROUP BY HAVING ORDER BY ORDER BY LIMIT OFFSET 1 2 - AS "
+    "COLLATE NOCASE DESC NULLS LAST UNION EXCEPT WITH VALUES OVER IS ; 'x' \"y\" [z] CASE END -- /* */ é"
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(WORDS.split(" ")), max_size=12), st.booleans())
+def test_nothing_raises(words: list[str], complete: bool) -> None:
+    sql = " ".join(["SELECT a, b AS c FROM t ORDER BY", *words] if complete else words)
+    for columns in (None, COLUMNS):
+        made = plan(sql, columns)
+        assert made.offset >= 0
+        assert made.limit is None or made.limit >= 0
+        assert len(made.key_positions) >= made.width_keys
 
 
 def test_nocase_does_not_tie_numbers_with_text(database: sqlite3.Connection) -> None:

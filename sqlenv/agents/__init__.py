@@ -1,0 +1,17 @@
+"""Baseline agents, and what plays and sums up episodes with any agent.
+
+    base.py          what an agent is
+    random_agent.py  `random`: looks around without aim, answers with a value it saw
+    explorer.py      `explorer`: a scripted heuristic that knows only what it sees
+    oracle.py        `oracle`: is given gold; shows what a perfect agent gets
+    rollout.py       plays episodes through a client, many at once
+    summary.py       what a set of played episodes comes to
+
+Runs on the client's side only: no service imports this package.
+"""
+
+from sqlenv.agents.base import Agent, Maker
+from sqlenv.agents.rollout import Job, Trajectory, play
+from sqlenv.agents.summary import Summary, summarise
+
+__all__ = ["Agent", "Job", "Maker", "Summary", "Trajectory", "play", "summarise"]

@@ -1,0 +1,139 @@
+"""Calls over one Play stream: many at once, each response found by its tag. One class for threads, one for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import queue
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any
+
+import grpc
+
+from sqlenv.errors import DeadlineExceeded, ServiceError, from_rpc_error
+from sqlenv.transport import PLAY_FIELDS, broken_stream, play_outcome
+from sqlenv.v1 import environment_pb2, environment_pb2_grpc
+
+
+class PlayStream:
+    """Calls over one Play stream, from many threads at once; opened when first used, and again after it broke."""
+
+    def __init__(self, channel: grpc.Channel, timeout_s: float) -> None:
+        self._stub = environment_pb2_grpc.EnvironmentServiceStub(channel)
+        self._timeout_s = timeout_s
+        self._tags = itertools.count(1)
+        self._lock = threading.Lock()
+        self._outbox: queue.SimpleQueue[environment_pb2.PlayRequest | None] | None = None
+        self._waiting: dict[int, Future[Any]] = {}
+
+    def send(self, method: str, request: Any) -> Any:
+        """Sends one request and waits for its response. Raises ServiceError."""
+        tag = next(self._tags)
+        future: Future[Any] = Future()
+        with self._lock:
+            if self._outbox is None:
+                self._open()
+            assert self._outbox is not None
+            self._waiting[tag] = future
+            self._outbox.put(environment_pb2.PlayRequest(tag=tag, **{PLAY_FIELDS[method]: request}))
+        try:
+            return future.result(self._timeout_s)
+        except FutureTimeout:
+            raise DeadlineExceeded(f"no response to {method} within {self._timeout_s:g} s") from None
+        finally:
+            self._waiting.pop(tag, None)
+
+    def close(self) -> None:
+        """Ends the stream."""
+        with self._lock:
+            if self._outbox is not None:
+                self._outbox.put(None)
+                self._outbox = None
+
+    def _open(self) -> None:
+        outbox: queue.SimpleQueue[environment_pb2.PlayRequest | None] = queue.SimpleQueue()
+        responses = self._stub.Play(iter(outbox.get, None))
+        self._outbox = outbox
+        threading.Thread(target=self._read, args=(responses, outbox), name="sqlenv-play", daemon=True).start()
+
+    def _read(self, responses: Any, outbox: queue.SimpleQueue[environment_pb2.PlayRequest | None]) -> None:
+        failure: ServiceError = broken_stream()
+        try:
+            for response in responses:
+                future = self._waiting.get(response.tag)
+                if future is not None:
+                    _settle(future, response)
+        except grpc.RpcError as error:
+            failure = from_rpc_error(error)
+        except ValueError:
+            pass  # the channel was closed
+        with self._lock:
+            if self._outbox is outbox:
+                self._outbox = None
+            outbox.put(None)
+            lost, self._waiting = list(self._waiting.values()), {}
+        for future in lost:
+            if not future.done():
+                future.set_exception(failure)
+
+
+def _settle(future: Future[Any], response: environment_pb2.PlayResponse) -> None:
+    try:
+        future.set_result(play_outcome(response))
+    except ServiceError as error:
+        future.set_exception(error)
+
+
+class AsyncPlayStream:
+    """Calls over one Play stream; opened when first used, and again after it broke."""
+
+    def __init__(self, channel: grpc.aio.Channel, timeout_s: float) -> None:
+        self._stub = environment_pb2_grpc.EnvironmentServiceStub(channel)
+        self._timeout_s = timeout_s
+        self._tags = itertools.count(1)
+        self._stream: Any = None
+        self._reader: asyncio.Task[None] | None = None
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+
+    async def send(self, method: str, request: Any) -> Any:
+        """Sends one request and waits for its response. Raises ServiceError."""
+        if self._stream is None:
+            self._stream = self._stub.Play()
+            self._reader = asyncio.get_running_loop().create_task(self._read(self._stream))
+        tag = next(self._tags)
+        future = self._waiting[tag] = asyncio.get_running_loop().create_future()
+        try:
+            await self._stream.write(environment_pb2.PlayRequest(tag=tag, **{PLAY_FIELDS[method]: request}))
+            return play_outcome(await asyncio.wait_for(future, self._timeout_s))
+        except TimeoutError:
+            raise DeadlineExceeded(f"no response to {method} within {self._timeout_s:g} s") from None
+        except (grpc.RpcError, asyncio.InvalidStateError) as error:
+            raise from_rpc_error(error) if isinstance(error, grpc.RpcError) else broken_stream() from None
+        finally:
+            self._waiting.pop(tag, None)
+
+    async def close(self) -> None:
+        """Ends the stream."""
+        if self._stream is not None:
+            await self._stream.done_writing()
+        if self._reader is not None:
+            await self._reader
+
+    async def _read(self, stream: Any) -> None:
+        failure: ServiceError = broken_stream()
+        try:
+            while (response := await stream.read()) is not grpc.aio.EOF:
+                future = self._waiting.get(response.tag)
+                if future is not None and not future.done():
+                    future.set_result(response)
+            if await stream.code() is not grpc.StatusCode.OK:
+                failure = broken_stream()
+        except grpc.RpcError as error:
+            failure = from_rpc_error(error)
+        if self._stream is stream:
+            self._stream = None
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(failure)
