@@ -11,10 +11,10 @@ Where a key comes from:
 
 Where keys can't be had, the plan is *strict*: gold as it stands, its rows compared in order, position by position. That
 may refuse a right answer among ties but accepts no wrong one. Strict are: a SELECT DISTINCT ordered by what it doesn't
-select (copying the term would change what is distinct); a compound with a collated term; a custom collation; an
-expression over an alias that could as well be a column's name; a LIMIT or OFFSET that isn't a literal integer; and
-what sqlglot can't read. A collation declared in the schema, not in the query, isn't seen: rows equal under it only
-are taken in gold's order.
+select (copying the term would change what is distinct); a compound with a collated term; a custom collation; a
+constant that isn't a plain ordinal (SQLite takes `+1` for one); an expression over an alias that could as well be a
+column's name; a LIMIT or OFFSET that isn't a literal integer; and what sqlglot can't read. A collation declared in the
+schema, not in the query, isn't seen: rows equal under it only are taken in gold's order.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 from reward_service.compare import Gold
 from reward_service.select_text import OrderTerm, SelectText, Unreadable, read_select
+from reward_service.sql_tokens import is_constant
 from sqlenv.types import Row
 
 _FOLDS = {"NOCASE": "lower({0})", "RTRIM": "rtrim({0}, ' ')"}
@@ -129,31 +130,23 @@ def _keys(select: SelectText, schema_columns: Collection[str] | None) -> tuple[l
 def _key(term: OrderTerm, select: SelectText, schema_columns: Collection[str] | None) -> int | str | None:
     """A position in the row as selected (below 0: from its end), a text to append, or None."""
     item = select.output(term)
-    text = term.text
-    if item is not None:
-        if not item.collation and not term.collation and item.position is not None:
-            return item.position
-        text = item.text
-        if not text or text == "*":
-            return None
-    elif select.compound:
-        return None
-    else:
-        resolved = select.without_aliases(term, schema_columns)
-        if resolved is None:
-            return None
-        text = resolved
-    # In a compound there is no one select list to append to.
+    if item is not None and not (item.collation or term.collation) and item.position is not None:
+        return item.position
+    # From here on the key is a further column. A compound has no one select list to append it to.
     if select.compound:
+        return None
+    if item is None:
+        # DISTINCT bears a further column only if it follows from the selected ones; constants may be ordinals.
+        if select.distinct or is_constant(term.tokens):
+            return None
+        text = select.without_aliases(term, schema_columns)
+    else:
+        text = None if item.star else item.text
+    if text is None:
         return None
     collation = (term.collation or (item.collation if item is not None else "") or "BINARY").upper()
     if collation in _FOLDS:
         folded = _FOLDS[collation].format(f"({text})")
         # Folding makes text of numbers, which would tie 1 with '1'.
-        text = f"CASE typeof({text}) WHEN 'text' THEN {folded} ELSE ({text}) END"
-    elif collation != "BINARY":
-        return None
-    # DISTINCT bears a further column only if it follows from the selected ones.
-    if select.distinct and item is None:
-        return None
-    return text
+        return f"CASE typeof({text}) WHEN 'text' THEN {folded} ELSE ({text}) END"
+    return text if collation == "BINARY" else None

@@ -72,6 +72,11 @@ def is_name(token: Token) -> bool:
     )
 
 
+def is_constant(tokens: Sequence[Token]) -> bool:
+    """Whether an expression names nothing: SQLite takes some of these for ordinals (`+1`, `0x1`)."""
+    return not any(is_name(token) for token in tokens)
+
+
 def same(a: Sequence[Token], b: Sequence[Token], qualifiers_matter: bool) -> bool:
     """Whether two expressions are the same text, but for case.
 
