@@ -1,13 +1,16 @@
 """The environment's line to the reward service: one channel, and one call for all steps that wait at that moment.
 
-A call costs more than a score. So steps that come while calls are under way wait for the next one, which takes them
-all; a lone step goes out at once. A failing call fails its steps, none of which is then consumed.
+A call costs more than a score. So steps that come while a call is under way wait for the next one, which takes them
+all; a lone step goes out at once. Answers in SQL, which can take long to judge, travel apart from the others: nobody
+waits for a neighbour's answer. A failing call fails its steps, none of which is then consumed.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import grpc
 from google.rpc import code_pb2
@@ -15,8 +18,10 @@ from google.rpc import code_pb2
 from sqlenv.errors import ServiceError, Unavailable, VersionMismatch, from_rpc_error, from_status
 from sqlenv.v1 import reward_pb2, reward_pb2_grpc
 
-# So many calls under way at once: a second one keeps the reward service busy while the first's responses travel.
-CALLS_IN_FLIGHT = 2
+# So many calls under way at once: of steps that are scored in microseconds, and of answers whose SQL has to run.
+QUICK_CALLS, SLOW_CALLS = 1, 8
+# So few of the latter in one call, because the slowest holds up the others.
+SLOW_STEPS = 8
 RETRY_S = 1.0
 
 Pending = tuple[reward_pb2.ScoreStepRequest, "asyncio.Future[reward_pb2.ScoreStepResponse]"]
@@ -41,36 +46,19 @@ class RewardScorer:
             self._channel = grpc.aio.insecure_channel(target, options)
         self._stub = reward_pb2_grpc.RewardServiceStub(self._channel)
         self._timeout_s = timeout_ms / 1000
-        self._batch_steps = batch_steps
-        self._pending: list[Pending] = []
-        self._in_flight: set[asyncio.Task[None]] = set()
-        self._wakeup: asyncio.Handle | None = None
+        self._quick = _Lane(self._call, QUICK_CALLS, batch_steps)
+        self._slow = _Lane(self._call, SLOW_CALLS, SLOW_STEPS)
 
     async def score(self, request: reward_pb2.ScoreStepRequest) -> reward_pb2.ScoreStepResponse:
         """The score of one step. Raises Unavailable where the reward service can't be reached; nothing is consumed."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[reward_pb2.ScoreStepResponse] = loop.create_future()
-        self._pending.append((request, future))
-        if self._wakeup is None:
-            # Not at once: the steps of one batch, and of messages that arrived together, come in this same turn.
-            self._wakeup = loop.call_soon(self._flush)
+        future: asyncio.Future[reward_pb2.ScoreStepResponse] = asyncio.get_running_loop().create_future()
+        lane = self._slow if request.transition.action.answer.HasField("sql") else self._quick
+        lane.add((request, future))
         return await future
 
     async def close(self) -> None:
         """Ends the calls under way and closes the channel."""
         await self._channel.close()
-
-    def _flush(self) -> None:
-        self._wakeup = None
-        while self._pending and len(self._in_flight) < CALLS_IN_FLIGHT:
-            batch, self._pending = self._pending[: self._batch_steps], self._pending[self._batch_steps :]
-            task = asyncio.get_running_loop().create_task(self._call(batch))
-            self._in_flight.add(task)
-            task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._in_flight.discard(task)
-        self._flush()
 
     async def _call(self, batch: list[Pending]) -> None:
         try:
@@ -94,6 +82,37 @@ class RewardScorer:
                 future.set_exception(outcome)
             else:
                 future.set_result(outcome)
+
+
+class _Lane:
+    """Steps that wait, and calls that take them; at most `max_calls` at once, of at most `max_steps` each."""
+
+    def __init__(self, call: Callable[[list[Pending]], Coroutine[Any, Any, None]], max_calls: int, max_steps: int):
+        self._call = call
+        self._max_calls = max_calls
+        self._max_steps = max_steps
+        self._waiting: list[Pending] = []
+        self._calls: set[asyncio.Task[None]] = set()
+        self._wakeup: asyncio.Handle | None = None
+
+    def add(self, pending: Pending) -> None:
+        """Sends a step with the next call."""
+        self._waiting.append(pending)
+        if self._wakeup is None:
+            # Not at once: the steps of one batch, and of messages that arrived together, come in this same turn.
+            self._wakeup = asyncio.get_running_loop().call_soon(self._send)
+
+    def _send(self) -> None:
+        self._wakeup = None
+        while self._waiting and len(self._calls) < self._max_calls:
+            batch, self._waiting = self._waiting[: self._max_steps], self._waiting[self._max_steps :]
+            task = asyncio.get_running_loop().create_task(self._call(batch))
+            self._calls.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._calls.discard(task)
+        self._send()
 
 
 def _outcome(result: reward_pb2.BatchScoreStepResult) -> reward_pb2.ScoreStepResponse | ServiceError:
