@@ -67,6 +67,11 @@ class Gold:
         """How many rows a right answer has."""
         return len(self._frame.slots)
 
+    @property
+    def answer(self) -> tuple[Row, ...]:
+        """Gold's own rows: those between offset and limit."""
+        return self._frame.window
+
 
 def _frame(gold: Gold) -> _Frame:
     count = len(gold.rows)

@@ -3,7 +3,7 @@
 Read as numbers: `42`, `+7`, `-3`, `1,234,567` (separators every three digits), `42.0` and `42.` (whole numbers),
 `3.14`, `.5`, `1e3`, `−5` with a typographic minus, and each with one currency sign before it: `$5`, `-€1,200.50`.
 
-Not numbers, because that would be a change of content or a guess: a percent sign (it divides by a hundred), other units,
+Not numbers, because that would be a change of content or a guess: a percent sign (it divides by 100), other units,
 `1,23` and `1.234,5` (misplaced separators), `007` (leading zeros mark codes), words, `0x1F`, `inf`, `nan`, digits of
 other scripts, and what is longer than 400 characters or beyond the floats.
 """

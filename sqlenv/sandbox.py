@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote as url_quote
 
 import apsw
@@ -69,18 +70,30 @@ class _FrozenClock(apsw.VFS):
         return int(self.JULIAN_DAY * 86_400_000)
 
 
+FROZEN_CLOCK_VFS = _FrozenClock.NAME
+"""Name of the VFS whose clock stands still, for builders that must see the time that a sandbox sees."""
+
 _CLOCK = _FrozenClock()
+
+
+def _open(source: Path | bytes) -> apsw.Connection:
+    if isinstance(source, bytes):
+        # The clock counts in memory too: a connection asks its VFS for the time, whatever its pages are kept in.
+        db = apsw.Connection(":memory:", vfs=_CLOCK.NAME, statementcachesize=0)
+        db.deserialize("main", source)
+        return db
+    # immutable: no locks, no journal, no -wal file is looked for or made.
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    uri = f"file:{url_quote(str(source.resolve()))}?mode=ro&immutable=1"
+    return apsw.Connection(uri, flags=flags, vfs=_CLOCK.NAME, statementcachesize=0)
 
 
 class _Connection:
     """One connection with its watch on the query that runs on it. Used by one thread at a time."""
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, source: Path | bytes, limits: Limits) -> None:
         self.limits = limits
-        # immutable: no locks, no journal, no -wal file is looked for or made.
-        flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-        uri = f"file:{url_quote(str(path.resolve()))}?mode=ro&immutable=1"
-        self.db = apsw.Connection(uri, flags=flags, vfs=_CLOCK.NAME, statementcachesize=0)
+        self.db = _open(source)
         self.db.execute("PRAGMA temp_store = MEMORY; PRAGMA query_only = ON; PRAGMA cell_size_check = ON")
         self.schema = read_schema(self.db)
         modules = [str(name) for (name,) in self.db.execute("PRAGMA module_list")]
@@ -197,7 +210,7 @@ def _row_bytes(row: tuple[SqlValue, ...]) -> int:
 
 
 class Sandbox:
-    """One database file behind limits. Safe to use from many threads: each query has a connection for itself.
+    """One database behind limits. Safe to use from many threads: each query has a connection for itself.
 
     Raises FileNotFoundError or apsw.Error on construction where the file is missing or not a database.
     """
@@ -205,8 +218,18 @@ class Sandbox:
     def __init__(self, path: Path, limits: Limits | None = None) -> None:
         if not path.is_file():
             raise FileNotFoundError(f"no database file at {path}")
-        self.limits = limits or Limits()
-        self._path = path
+        self._start(path, limits or Limits())
+
+    @classmethod
+    def from_bytes(cls, data: bytes, limits: Limits | None = None) -> Self:
+        """A database that is not a file but the bytes of one, held in memory; raises apsw.Error where they are none."""
+        sandbox = cls.__new__(cls)
+        sandbox._start(data, limits or Limits())
+        return sandbox
+
+    def _start(self, source: Path | bytes, limits: Limits) -> None:
+        self.limits = limits
+        self._source = source
         self._idle: deque[_Connection] = deque()
         self._row_counts: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -218,7 +241,7 @@ class Sandbox:
         try:
             connection = self._idle.pop()
         except IndexError:
-            connection = _Connection(self._path, self.limits)
+            connection = _Connection(self._source, self.limits)
         try:
             yield connection
         except Unfinished:
