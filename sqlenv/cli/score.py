@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -33,12 +33,13 @@ from sqlenv.cli.common import (
     same_version,
 )
 from sqlenv.cli.datasets import resolve
+from sqlenv.cli.gold_file import gold_dataset
 from sqlenv.cli.predictions import PredictionsError, read_predictions
 from sqlenv.client import RewardClient
 from sqlenv.errors import from_status
 from sqlenv.launch import launch
 from sqlenv.protocol import Retry
-from sqlenv.tasks import Task, TaskFilter, load
+from sqlenv.tasks import BUNDLED, Task, TaskFilter, load
 from sqlenv.v1 import types_pb2
 
 BATCH = 64
@@ -67,6 +68,16 @@ def score(
         Path, typer.Option(help="File of predictions: .jsonl, .json, .csv or .sql.", metavar="FILE")
     ],
     dataset: Dataset = None,
+    gold: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="Score against this gold file instead of the data set's own: Spider's form, SQL, a tab and a db_id a "
+            "line. --dataset then only gives the databases.",
+        ),
+    ] = None,
     split: Split = None,
     db: Db = None,
     difficulty: Difficulty = None,
@@ -88,15 +99,35 @@ def score(
     wrong; --split, --db and --difficulty say which tasks count.
 
     Example: sqlenv score --predictions predictions.jsonl --split eval --out scores.jsonl
+    Example: sqlenv score --dataset spider --gold dev_gold.sql --predictions predicted.sql
     """
-    folder = resolve(dataset)
+    with ExitStack() as stack:
+        folder = resolve(dataset) if gold is None else stack.enter_context(_gold(gold, dataset, server))
+        _run(predictions, folder, TaskFilter(split, db, difficulty), server, ca_file, (out_file, force), as_json)
+
+
+def _gold(gold: Path, dataset: Path | None, server: str | None) -> AbstractContextManager[Path]:
+    if server is not None:
+        raise PredictionsError("--gold scores with a service of its own: leave --server out")
+    return gold_dataset(gold, dataset or BUNDLED)
+
+
+def _run(
+    predictions: Path,
+    folder: Path,
+    which: TaskFilter,
+    server: str | None,
+    ca_file: Path | None,
+    written: tuple[Path | None, bool],
+    as_json: bool,
+) -> None:
     data = load(folder)
-    tasks = data.filtered(TaskFilter(split, db, difficulty))
+    tasks = data.filtered(which)
     if not tasks:
         raise PredictionsError(f"no task of {data.name} fits --split, --db and --difficulty")
     found = read_predictions(predictions, tasks)
     _warn(predictions, found, tasks, set(data.by_id))
-    with new_file(out_file, force) as write, _reward(server, folder, ca_file) as client:
+    with new_file(*written) as write, _reward(server, folder, ca_file) as client:
         with reaching(server or "the address of the service that was just started"):
             there = client.describe_rubrics().dataset_version
         same_version(data.version, there, str(folder))
