@@ -110,7 +110,7 @@ def _database(path: Path, pairs: list[tuple[Line[Task], Line[GoldTask]]]) -> Ite
     """Runs all gold of one sound database."""
     try:
         examiner = Examiner(path)
-    except apsw.Error as error:
+    except (DataSetError, apsw.Error) as error:
         yield Problem(str(path), f"can't be opened: {error}")
         return
     examine = cache(examiner.examine)  # other phrasings of a question share its gold

@@ -101,7 +101,7 @@ class _Import:
             examiner = Examiner(target)
             emptied = Emptied(target)
         except (DataSetError, apsw.Error) as error:
-            why = str(error) if isinstance(error, DataSetError) else f"{db_id}: can't be read: {error}"
+            why = str(error).replace(str(target), f"{db_id}.sqlite")
             for question in questions:
                 self.drop(question.raw, why)
                 tick()

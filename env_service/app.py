@@ -28,9 +28,15 @@ async def make(settings: ServerSettings, drain: Drain) -> list[Service]:
         settings.reward_target, settings.reward_timeout_ms, settings.reward_batch_steps, settings.reward_ca_file
     )
     engine = Engine(settings, data, explorer, scorer)
-    servicer = EnvironmentServicer(engine, drain, settings.max_batch, settings.max_stream_in_flight)
+    servicer = EnvironmentServicer(engine, drain, settings)
     add = partial(environment_pb2_grpc.add_EnvironmentServiceServicer_to_server, servicer)
-    return [Service(NAME, add)]
+
+    async def close() -> None:
+        await scorer.close()
+        explorer.close()
+        executor.close()
+
+    return [Service(NAME, add, close)]
 
 
 def main() -> None:

@@ -8,22 +8,37 @@ waits for a neighbour's answer. A failing call fails its steps, none of which is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import logging
+import math
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 import grpc
-from google.rpc import code_pb2
 
-from sqlenv.errors import ServiceError, Unavailable, VersionMismatch, from_rpc_error, from_status
+from sqlenv.errors import (
+    DeadlineExceeded,
+    Exhausted,
+    ServiceError,
+    Unavailable,
+    VersionMismatch,
+    from_rpc_error,
+    from_status,
+)
 from sqlenv.v1 import reward_pb2, reward_pb2_grpc
+
+log = logging.getLogger(__name__)
 
 # So many calls under way at once: of steps that are scored in microseconds, and of answers whose SQL has to run.
 QUICK_CALLS, SLOW_CALLS = 1, 8
 # So few of the latter in one call, because the slowest holds up the others.
 SLOW_STEPS = 8
+
+# Larger calls are split, well below what a server takes by default.
+CALL_BYTES = 2**21
 RETRY_S = 1.0
 
+Scored = reward_pb2.ScoreStepResponse | ServiceError
 Pending = tuple[reward_pb2.ScoreStepRequest, "asyncio.Future[reward_pb2.ScoreStepResponse]"]
 
 
@@ -61,20 +76,14 @@ class RewardScorer:
         await self._channel.close()
 
     async def _call(self, batch: list[Pending]) -> None:
+        outcomes: Sequence[Scored]
         try:
-            if len(batch) == 1:
-                outcomes = [await self._stub.ScoreStep(batch[0][0], timeout=self._timeout_s)]
-            else:
-                request = reward_pb2.BatchScoreStepRequest(requests=[item for item, _ in batch])
-                response = await self._stub.BatchScoreStep(request, timeout=self._timeout_s)
-                outcomes = [_outcome(result) for result in response.results]
-            if len(outcomes) != len(batch):
-                raise Unavailable("the reward service gave a response of another length", "REWARD_UNAVAILABLE")
-        except (grpc.RpcError, ServiceError) as error:
-            failure = _translate(from_rpc_error(error) if isinstance(error, grpc.RpcError) else error)
-            outcomes = [failure] * len(batch)
+            outcomes = await self._outcomes([request for request, _ in batch])
         except asyncio.CancelledError:
             outcomes = [_away("the server is stopping")] * len(batch)
+        except Exception as error:  # whatever it is, nobody may be left waiting
+            log.exception("scoring %d steps failed", len(batch), exc_info=error)
+            outcomes = [_away("the reward service gave what can't be read")] * len(batch)
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if future.done():  # its caller went away
                 continue
@@ -82,6 +91,22 @@ class RewardScorer:
                 future.set_exception(outcome)
             else:
                 future.set_result(outcome)
+
+    async def _outcomes(self, requests: list[reward_pb2.ScoreStepRequest]) -> Sequence[Scored]:
+        try:
+            if len(requests) == 1:
+                return [_checked(await self._stub.ScoreStep(requests[0], timeout=self._timeout_s))]
+            batch = reward_pb2.BatchScoreStepRequest(requests=requests)
+            response = await self._stub.BatchScoreStep(batch, timeout=self._timeout_s)
+        except grpc.RpcError as error:
+            failure = from_rpc_error(error)
+            if isinstance(failure, Exhausted) and len(requests) > 1:  # too large a message: in halves, then
+                half = len(requests) // 2
+                return [*await self._outcomes(requests[:half]), *await self._outcomes(requests[half:])]
+            return [_translate(failure)] * len(requests)
+        if response is None or len(response.results) != len(requests):
+            return [_away("the reward service gave a response of another length")] * len(requests)
+        return [_outcome(result) for result in response.results]
 
 
 class _Lane:
@@ -105,29 +130,48 @@ class _Lane:
     def _send(self) -> None:
         self._wakeup = None
         while self._waiting and len(self._calls) < self._max_calls:
-            batch, self._waiting = self._waiting[: self._max_steps], self._waiting[self._max_steps :]
+            size = self._fitting()
+            batch, self._waiting = self._waiting[:size], self._waiting[size:]
             task = asyncio.get_running_loop().create_task(self._call(batch))
             self._calls.add(task)
             task.add_done_callback(self._done)
+
+    def _fitting(self) -> int:
+        """How many of those who wait fit into one call."""
+        size = 0
+        for count, (request, _) in enumerate(self._waiting[: self._max_steps]):
+            size += request.ByteSize()
+            if size > CALL_BYTES and count:
+                return count
+        return min(len(self._waiting), self._max_steps)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._calls.discard(task)
         self._send()
 
 
-def _outcome(result: reward_pb2.BatchScoreStepResult) -> reward_pb2.ScoreStepResponse | ServiceError:
+def _outcome(result: reward_pb2.BatchScoreStepResult) -> Scored:
     if result.WhichOneof("outcome") == "response":
-        return result.response
-    if result.status.code == code_pb2.OK:
-        return _away("the reward service gave no score")
+        return _checked(result.response)
     return _translate(from_status(result.status))
 
 
+def _checked(response: reward_pb2.ScoreStepResponse | None) -> Scored:
+    """The response, if it is a score that may become somebody's reward."""
+    if response is None or not response.HasField("score") or not response.HasField("state"):
+        return _away("the reward service gave no score")
+    if not math.isfinite(response.score.total):
+        return _away("the reward service gave a score that is no number")
+    return response
+
+
 def _translate(error: ServiceError) -> ServiceError:
-    # What the caller can mend passes; anything else means that the reward service is not there for now.
+    # What the caller can mend passes; anything else means that the reward service is no help for now.
     if isinstance(error, VersionMismatch) or error.code is grpc.StatusCode.INVALID_ARGUMENT:
         return error
-    return _away(f"the reward service can't be reached ({error.code.name})")
+    if isinstance(error, (Unavailable, DeadlineExceeded)):
+        return _away(f"the reward service can't be reached ({error.code.name})")
+    return _away(f"the reward service could not score the step ({error.code.name})")
 
 
 def _away(why: str) -> Unavailable:

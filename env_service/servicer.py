@@ -8,10 +8,11 @@ from typing import Any
 
 import grpc
 
+from env_service.config import EnvSettings
 from env_service.engine import Engine
 from sqlenv.batch import each
 from sqlenv.convert import filter_from_proto, task_to_proto
-from sqlenv.errors import InvalidArgument, ServiceError, Unavailable, to_status
+from sqlenv.errors import Exhausted, InvalidArgument, ServiceError, Unavailable, to_status
 from sqlenv.interceptor import check_decoded, service_error
 from sqlenv.server import DRAIN_RETRY_S, Drain
 from sqlenv.v1 import environment_pb2 as pb
@@ -25,11 +26,12 @@ MAX_PAGE_SIZE = 1_000
 class EnvironmentServicer(environment_pb2_grpc.EnvironmentServiceServicer):
     """Translates between the wire and the engine; keeps nothing itself but its open streams."""
 
-    def __init__(self, engine: Engine, drain: Drain, max_batch: int, max_stream_in_flight: int) -> None:
+    def __init__(self, engine: Engine, drain: Drain, settings: EnvSettings) -> None:
         self._engine = engine
         self._drain = drain
-        self._max_batch = max_batch
-        self._max_stream_in_flight = max_stream_in_flight
+        self._max_batch = settings.max_batch
+        self._max_message_bytes = settings.max_message_bytes
+        self._max_stream_in_flight = settings.max_stream_in_flight
         self._reading: set[asyncio.Task[Any]] = set()
         drain.busy = lambda: engine.sessions.running > 0
         drain.wake.append(self._end_streams)
@@ -81,7 +83,7 @@ class EnvironmentServicer(environment_pb2_grpc.EnvironmentServiceServicer):
     async def BatchStep(self, request: pb.BatchStepRequest, context: Any) -> pb.BatchStepResponse:
         self._check_batch(len(request.requests))
         results = await each(request.requests, self._engine.step, pb.BatchStepResult, "BatchStep")
-        return pb.BatchStepResponse(results=results)
+        return pb.BatchStepResponse(results=self._fitting(results))
 
     async def GetEpisode(self, request: pb.GetEpisodeRequest, context: Any) -> pb.GetEpisodeResponse:
         return self._engine.get_episode(request)
@@ -154,6 +156,17 @@ class EnvironmentServicer(environment_pb2_grpc.EnvironmentServiceServicer):
         except Exception as error:
             response.status.CopyFrom(to_status(service_error(error, f"Play/{kind}")))
         return response
+
+    def _fitting(self, results: list[pb.BatchStepResult]) -> list[pb.BatchStepResult]:
+        """The results, as many as a message can carry; the others' steps were taken too, and can be asked for again."""
+        size = 0
+        for number, result in enumerate(results):
+            size += result.ByteSize() + 8
+            if size > self._max_message_bytes and number:
+                words = "the batch's responses are too large for one message; send this step again"
+                status = to_status(Exhausted(words, "MESSAGE_TOO_LARGE", retry_after_s=0.0))
+                return [*results[:number], *(pb.BatchStepResult(status=status) for _ in results[number:])]
+        return results
 
     def _check_batch(self, size: int) -> None:
         if size > self._max_batch:

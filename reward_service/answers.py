@@ -31,8 +31,7 @@ MAX_CHARACTERS = 100_000
 RIGHT = "The answer is right."
 WRONG = "The answer is not right."
 
-_NULL_WORDS = frozenset({"null", "none"})
-_NULLS = _NULL_WORDS | {""}
+_NULLS = frozenset({"", "null", "none"})
 
 
 def read_answer(text: str, answer_type: AnswerType) -> list[tuple[Cell, ...]] | AnswerProblem:
@@ -44,7 +43,7 @@ def read_answer(text: str, answer_type: AnswerType) -> list[tuple[Cell, ...]] | 
     if answer_type is AnswerType.TABLE:
         return read_table(text)
     cell = read_scalar(text)
-    if answer_type is not AnswerType.STRING and (cell.text or "").lower() not in _NULL_WORDS:
+    if answer_type is not AnswerType.STRING and (cell.text or "").lower() not in _NULLS:
         number = None if cell.text is None else read_number(cell.text)
         if number is None:
             wanted = "a whole number" if answer_type is AnswerType.INTEGER else "a number"

@@ -10,17 +10,21 @@ Where a key comes from:
 - a term with COLLATE NOCASE or RTRIM: likewise copied, folded as the collation folds, since ties are under it.
 
 Where keys can't be had, the plan is *strict*: gold as it stands, its rows compared in order, position by position. That
-may refuse a right answer among ties but accepts no wrong one. Strict are: a SELECT DISTINCT ordered by what it doesn't
-select (copying the term would change what is distinct); a compound with a collated term; a custom collation; a
-constant that isn't a plain ordinal (SQLite takes `+1` for one); an expression over an alias that could as well be a
-column's name; a LIMIT or OFFSET that isn't a literal integer; and what sqlglot can't read. A collation declared in the
-schema, not in the query, isn't seen: rows equal under it only are taken in gold's order.
+may refuse a right answer among ties but accepts no wrong one. Strict are: a SELECT DISTINCT ordered by what doesn't
+follow from what it selects (copying the term would change what is distinct); a compound with a collated term; a custom
+collation; a constant that isn't a plain ordinal (SQLite takes `+1` for one); an expression over an alias that could as
+well be a column's name; a LIMIT or OFFSET that isn't arithmetic on literals; and what sqlglot can't read. A collation
+declared in the schema, not in the query, isn't seen: rows equal under it only are taken in gold's order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+
+from sqlglot import parse_one
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.simplify import simplify
 
 from reward_service.compare import Gold
 from reward_service.select_text import OrderTerm, SelectText, Unreadable, read_select
@@ -102,9 +106,15 @@ def plan(sql: str, schema_columns: Collection[str] | None = None) -> GoldPlan:
 
 
 def _literal(text: str | None) -> int | None:
-    """The integer that `text` is literally; None for anything else, an expression for instance."""
-    digits = (text or "").removeprefix("-").strip()
-    return int(text.replace(" ", "")) if text and digits.isascii() and digits.isdigit() and len(digits) < 19 else None
+    """The integer that `text` is, as a literal or as arithmetic on literals; None for anything else."""
+    if not text:
+        return None
+    try:
+        text = simplify(parse_one(text, dialect="sqlite")).sql(dialect="sqlite")
+    except SqlglotError:
+        return None
+    digits = text.removeprefix("-").strip("()")
+    return int(f"{'-' * text.startswith('-')}{digits}") if digits.isascii() and digits.isdigit() else None
 
 
 def _keys(select: SelectText, schema_columns: Collection[str] | None) -> tuple[list[str], list[int]] | None:
@@ -137,7 +147,7 @@ def _key(term: OrderTerm, select: SelectText, schema_columns: Collection[str] | 
         return None
     if item is None:
         # DISTINCT bears a further column only if it follows from the selected ones; constants may be ordinals.
-        if select.distinct or is_constant(term.tokens):
+        if is_constant(term.tokens) or (select.distinct and not select.follows(term)):
             return None
         text = select.without_aliases(term, schema_columns)
     else:

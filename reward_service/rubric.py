@@ -91,7 +91,7 @@ class StepFacts:
 class State:
     """What is remembered between steps; fields and meaning as `sqlenv.v1.RewardState`. `State()` starts an episode.
 
-    `best_level_vm_steps` is what the cheapest query that reached `best_level` cost: the work that a value answer is
+    `best_level_vm_steps` is what the query that first reached `best_level` cost: the work that a value answer is
     charged with, as it has no SQL of its own.
     """
 
@@ -212,12 +212,15 @@ def _news(state: State, facts: StepFacts, ran: bool) -> tuple[str | None, int | 
 
 
 def _best(state: State, level: int | None, vm_steps: int) -> tuple[int, int | None]:
-    """Best level so far and the least work that reached it, after a query of this level."""
+    """Best level so far and the work of the query that first reached it, after a query of this level.
+
+    The first and not the cheapest: once the result is known, a query that only spells it out costs next to nothing.
+    """
     if level is None or level < state.best_level:
         return state.best_level, state.best_level_vm_steps
     if level > state.best_level or state.best_level_vm_steps is None:
         return level, vm_steps
-    return level, min(vm_steps, state.best_level_vm_steps)
+    return level, state.best_level_vm_steps
 
 
 def _check(rubric: Rubric, state: State, facts: StepFacts) -> None:

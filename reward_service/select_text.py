@@ -15,6 +15,7 @@ from sqlglot.errors import SqlglotError
 
 from reward_service.sql_tokens import (
     bare,
+    is_column,
     is_name,
     outside_parentheses,
     same,
@@ -35,6 +36,9 @@ _CLAUSES = _SET_OPERATORS | {
 }
 _CUTS = ("ORDER", "LIMIT", ";")
 """Where no token outside parentheses starts so, the query surely has no order, no limit and no second statement."""
+
+
+AGGREGATES = frozenset("avg count group_concat max median min percentile string_agg sum total".split())
 
 
 class Unreadable(ValueError):
@@ -94,6 +98,29 @@ class SelectText:
                 if same(bare(item.tokens), tokens, self.merged_columns):
                     return item
         return None
+
+    def follows(self, term: OrderTerm) -> bool:
+        """Whether a term is a plain expression over selected columns, so that equal rows have equal keys."""
+        columns = [bare(item.tokens) for items in self.lists for item in items if is_column(bare(item.tokens))]
+        aliases = {item.alias for items in self.lists for item in items if item.alias}
+        tokens = term.tokens
+        at = 0
+        while at < len(tokens):
+            after = tokens[at + 1].token_type if at + 1 < len(tokens) else None
+            if tokens[at].token_type in (TokenType.SELECT, TokenType.OVER):
+                return False
+            if not is_name(tokens[at]) or after is TokenType.L_PAREN:  # an operator, a literal, a function
+                if tokens[at].text.lower() in AGGREGATES:
+                    return False
+                at += 1
+                continue
+            named = tokens[at : at + 3] if after is TokenType.DOT else tokens[at : at + 1]
+            if not any(same(column, named, self.merged_columns) for column in columns) and (
+                len(named) > 1 or named[0].text.lower() not in aliases
+            ):
+                return False
+            at += len(named)
+        return True
 
     def _ordinal(self, index: int) -> Item | None:
         items = self.lists[0]

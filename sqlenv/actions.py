@@ -85,9 +85,7 @@ def parse(text: str) -> Action:
         body = fenced.group(1)
     if body.lstrip()[:1] == "{":
         try:
-            call = json.loads(body)
-            json.dumps(call, ensure_ascii=False).encode()  # "\\ud800" is valid JSON, but no text that could travel on
-            return parse_tool_call(call)
+            return parse_tool_call(json.loads(body))
         except (ValueError, RecursionError):
             return InvalidAction(text, "The tool call is not valid JSON.")
     return _parse_text(text, body)
@@ -163,7 +161,7 @@ def _sample(text: str, table: str, rows: int) -> Action:
 
 def parse_tool_call(call: dict[str, Any]) -> Action:
     """Reads a tool call given as a dict. Never raises."""
-    text = _value_text(call)
+    text = well_formed(_value_text(call))
     if isinstance(call.get("function"), dict):
         call = call["function"]
     name = call.get("name")
@@ -177,6 +175,11 @@ def parse_tool_call(call: dict[str, Any]) -> Action:
         return InvalidAction(text, f"There is no tool {name!r:.60}. The tools are: {', '.join(_ARGUMENTS)}.")
     if not isinstance(arguments, dict):
         return InvalidAction(text, "The tool call's arguments must be a JSON object.")
+    try:
+        json.dumps(arguments, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, TypeError, ValueError, RecursionError):
+        # "\ud800" is valid JSON, but no text that could travel on.
+        return InvalidAction(text, "The tool call's arguments hold what is no valid text.")
     # Some chat templates write every parameter that was not given as null.
     given = {str(key): value for key, value in arguments.items() if value is not None or key == "value"}
     return _from_arguments(text, name.lower(), given)
@@ -210,7 +213,12 @@ def _from_arguments(text: str, name: str, given: dict[str, Any]) -> Action:
 def _value_text(value: object) -> str:
     if isinstance(value, str):
         return value
-    return "NULL" if value is None else json.dumps(value, ensure_ascii=False)
+    return "NULL" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def well_formed(text: str) -> str:
+    """`text` with lone surrogates, which no message can carry, written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _tool(name: str, description: str, properties: dict[str, Any], required: list[str]) -> dict[str, Any]:

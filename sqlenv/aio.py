@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 import grpc
 
-from sqlenv import actions, protocol
+from sqlenv import actions, batches, protocol
 from sqlenv.client import DEFAULT_REWARD_TARGET, DEFAULT_TARGET
 from sqlenv.errors import ServiceError, from_rpc_error
 from sqlenv.protocol import ActionLike, EpisodeLog, Retry, StepResult
@@ -114,13 +115,13 @@ class AsyncSqlEnvClient(_AsyncClient):
 
     async def batch_reset(self, requests: Iterable[environment_pb2.ResetRequest]) -> list[AsyncEpisode | ServiceError]:
         """Starts many episodes in one call; where one can't be started its place holds the error."""
-        logs = await self._run(protocol.batch_reset(list(requests), self._retry))
+        logs = await self._run(batches.batch_reset(list(requests), self._retry))
         return [log if isinstance(log, ServiceError) else AsyncEpisode(self, log) for log in logs]
 
     async def batch_step(self, steps: Sequence[tuple[AsyncEpisode, ActionLike]]) -> list[StepResult | ServiceError]:
         """Takes one step in each of many episodes in one call; where one failed its place holds the error."""
         pairs = [(episode.log, protocol.to_action(action)) for episode, action in steps]
-        results: list[StepResult | ServiceError] = await self._run(protocol.batch_step(pairs, self._retry))
+        results: list[StepResult | ServiceError] = await self._run(batches.batch_step(pairs, self._retry))
         return results
 
     async def list_tasks(
@@ -218,14 +219,15 @@ class AsyncEpisode:
 
     async def close(self) -> None:
         """Ends it on the server. May be called again."""
-        request = environment_pb2.CloseEpisodeRequest(episode_id=self.log.episode_id)
-        await self._client._call("CloseEpisode", request)
+        await self._client._run(protocol.close(self.log, self._client._retry))
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self.close()
+        # One try: a server that is away must not hold up the caller, or hide its error; the session expires anyway.
+        with suppress(ServiceError):
+            await self._client._run(protocol.close(self.log, protocol.Retry(patience_s=0)))
 
 
 class AsyncRewardClient(_AsyncClient):

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 import grpc
 
-from sqlenv import actions, protocol
+from sqlenv import actions, batches, protocol
 from sqlenv.errors import ServiceError, from_rpc_error
 from sqlenv.protocol import ActionLike, EpisodeLog, Retry, StepResult
 from sqlenv.streams import PlayStream
@@ -61,6 +62,8 @@ class _Client:
             return self._calls[method](request, timeout=self._timeout_s)
         except grpc.RpcError as error:
             raise from_rpc_error(error) from None
+        except ValueError as error:
+            raise ServiceError(str(error), "CLIENT_CLOSED") from None
 
     def _run(self, operation: protocol.Operation) -> Any:
         try:
@@ -127,13 +130,13 @@ class SqlEnvClient(_Client):
 
     def batch_reset(self, requests: Iterable[environment_pb2.ResetRequest]) -> list[Episode | ServiceError]:
         """Starts many episodes in one call; where one can't be started its place holds the error."""
-        logs = self._run(protocol.batch_reset(list(requests), self._retry))
+        logs = self._run(batches.batch_reset(list(requests), self._retry))
         return [log if isinstance(log, ServiceError) else Episode(self, log) for log in logs]
 
     def batch_step(self, steps: Sequence[tuple[Episode, ActionLike]]) -> list[StepResult | ServiceError]:
         """Takes one step in each of many episodes in one call; where one failed its place holds the error."""
         pairs = [(episode.log, protocol.to_action(action)) for episode, action in steps]
-        results: list[StepResult | ServiceError] = self._run(protocol.batch_step(pairs, self._retry))
+        results: list[StepResult | ServiceError] = self._run(batches.batch_step(pairs, self._retry))
         return results
 
     def list_tasks(
@@ -227,13 +230,15 @@ class Episode:
 
     def close(self) -> None:
         """Ends it on the server. May be called again."""
-        self._client._call("CloseEpisode", environment_pb2.CloseEpisodeRequest(episode_id=self.log.episode_id))
+        self._client._run(protocol.close(self.log, self._client._retry))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.close()
+        # One try: a server that is away must not hold up the caller, or hide its error; the session expires anyway.
+        with suppress(ServiceError):
+            self._client._run(protocol.close(self.log, protocol.Retry(patience_s=0)))
 
 
 class RewardClient(_Client):

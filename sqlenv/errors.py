@@ -26,7 +26,7 @@ from typing import ClassVar
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -186,20 +186,26 @@ def from_status(status: status_pb2.Status) -> ServiceError:
     )
     reason, field, retry_after_s = "", "", None
     for detail in status.details:
-        if detail.Unpack(info):
-            reason = info.reason
-        elif detail.Unpack(bad_request) and bad_request.field_violations:
-            field = bad_request.field_violations[0].field
-        elif detail.Unpack(retry):
-            retry_after_s = retry.retry_delay.ToMilliseconds() / 1000
+        try:
+            if detail.Unpack(info):
+                reason = info.reason
+            elif detail.Unpack(bad_request) and bad_request.field_violations:
+                field = bad_request.field_violations[0].field
+            elif detail.Unpack(retry):
+                retry_after_s = retry.retry_delay.ToMilliseconds() / 1000
+        except DecodeError:
+            continue  # a detail that can't be read is one that was not sent
     kind = _BY_REASON.get(reason) or _BY_CODE.get(status.code, ServiceError)
     return kind(status.message, reason, field, retry_after_s)
 
 
 def from_rpc_error(error: grpc.RpcError) -> ServiceError:
     """The exception that a failed call carries, whether our server, gRPC itself or a proxy made it fail."""
-    # Both libraries' errors are calls too, though only the blocking one's says so by its type.
-    status = rpc_status.from_call(error) if hasattr(error, "trailing_metadata") else None
+    try:
+        # Both libraries' errors are calls too, though only the blocking one's says so by its type.
+        status = rpc_status.from_call(error) if hasattr(error, "trailing_metadata") else None
+    except (ValueError, DecodeError):  # a status that contradicts the call, or is none: not from a server of ours
+        status = None
     if status is not None:
         return from_status(status)
     code = error.code() if hasattr(error, "code") else grpc.StatusCode.UNKNOWN

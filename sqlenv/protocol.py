@@ -9,13 +9,13 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlenv import actions
 from sqlenv.convert import action_to_proto
-from sqlenv.errors import DeadlineExceeded, Exhausted, NotFound, ServiceError, Unavailable, from_status
+from sqlenv.errors import DeadlineExceeded, Exhausted, NotFound, ServiceError, Unavailable
 from sqlenv.types import RUBRICS
 from sqlenv.v1 import environment_pb2, types_pb2
 
@@ -82,6 +82,7 @@ class EpisodeLog:
     state: types_pb2.EpisodeState
     episode_return: float = 0.0
     taken: list[types_pb2.Action] = field(default_factory=list)
+    closed: bool = False
 
     @property
     def done(self) -> bool:
@@ -103,12 +104,13 @@ class EpisodeLog:
             dataset_version=self.dataset_version,
         )
 
-    def accept(self, action: types_pb2.Action, response: environment_pb2.StepResponse) -> StepResult:
-        """Notes a step that was taken."""
-        self.taken.append(action)
-        self.observation = response.observation
-        self.state = response.state
-        self.episode_return += response.reward
+    def accept(self, request: environment_pb2.StepRequest, response: environment_pb2.StepResponse) -> StepResult:
+        """Notes a step that was taken; once, though two threads may have sent it."""
+        if request.step_index == len(self.taken):
+            self.taken.append(request.action)
+            self.observation = response.observation
+            self.state = response.state
+            self.episode_return += response.reward
         return StepResult(
             response.observation,
             response.reward,
@@ -123,7 +125,7 @@ def to_action(action: ActionLike) -> types_pb2.Action:
     if isinstance(action, types_pb2.Action):
         return action
     if isinstance(action, str):
-        return types_pb2.Action(text=action)
+        return types_pb2.Action(text=actions.well_formed(action))
     if isinstance(action, dict):
         return action_to_proto(actions.parse_tool_call(action))
     return action_to_proto(action)
@@ -148,7 +150,7 @@ def reset_request(
 
 def call(method: str, request: Any, retry: Retry) -> Operation:
     """One call, sent again while the server is away, within the retry's patience."""
-    waits = _Waits(retry)
+    waits = Waits(retry)
     while True:
         try:
             return (yield Call(method, request))
@@ -158,101 +160,31 @@ def call(method: str, request: Any, retry: Retry) -> Operation:
 
 def reset(request: environment_pb2.ResetRequest, retry: Retry) -> Operation:
     """Starts an episode; returns its EpisodeLog."""
-    return _log_of((yield from call("Reset", request, retry)))
+    return log_of((yield from call("Reset", request, retry)))
+
+
+def close(log: EpisodeLog, retry: Retry) -> Operation:
+    """Ends an episode on the server; it is not brought back after that."""
+    log.closed = True
+    yield from call("CloseEpisode", environment_pb2.CloseEpisodeRequest(episode_id=log.episode_id), retry)
 
 
 def step(log: EpisodeLog, action: types_pb2.Action, retry: Retry) -> Operation:
     """Takes a step; returns its StepResult. Brings the episode back first where the server has lost it."""
-    waits = _Waits(retry)
+    waits = Waits(retry)
     while True:
         try:
-            response = yield from call("Step", log.step_request(action), retry)
-            return log.accept(action, response)
+            request = log.step_request(action)
+            return log.accept(request, (yield from call("Step", request, retry)))
         except NotFound as error:
+            if log.closed:
+                raise
             yield waits.after(error, lost=True)
             restored = yield from call("Reset", log.replay_request(), retry)
             log.episode_id = restored.episode_id
 
 
-def batch_reset(requests: Sequence[environment_pb2.ResetRequest], retry: Retry) -> Operation:
-    """Starts many episodes; returns a list of EpisodeLog, or of the ServiceError where one can't be started."""
-    outcomes = yield from _batch("BatchReset", list(requests), retry)
-    return [outcome if isinstance(outcome, ServiceError) else _log_of(outcome) for outcome in outcomes]
-
-
-def batch_step(steps: Sequence[tuple[EpisodeLog, types_pb2.Action]], retry: Retry) -> Operation:
-    """Takes a step in each of many episodes; returns a list of StepResult, or of the ServiceError where one failed.
-
-    Episodes that the server has lost are brought back, all in one call, and stepped again.
-    """
-    results: list[StepResult | ServiceError | None] = [None] * len(steps)
-    waits = _Waits(retry)
-    todo = list(range(len(steps)))
-    while todo:
-        requests = [steps[i][0].step_request(steps[i][1]) for i in todo]
-        outcomes = yield from _batch("BatchStep", requests, retry)
-        lost: list[int] = []
-        for i, outcome in zip(todo, outcomes, strict=True):
-            if isinstance(outcome, NotFound):
-                lost.append(i)
-            elif isinstance(outcome, ServiceError):
-                results[i] = outcome
-            else:
-                results[i] = steps[i][0].accept(steps[i][1], outcome)
-        todo = []
-        if lost:
-            try:
-                wait = waits.after(NotFound("the server has lost the episode"), lost=True)
-            except NotFound as error:
-                for i in lost:
-                    results[i] = error
-                break
-            yield wait
-            replays = yield from _batch("BatchReset", [steps[i][0].replay_request() for i in lost], retry)
-            for i, restored in zip(lost, replays, strict=True):
-                if isinstance(restored, ServiceError):
-                    results[i] = restored
-                else:
-                    steps[i][0].episode_id = restored.episode_id
-                    todo.append(i)
-    return results
-
-
-def _batch(method: str, requests: list[Any], retry: Retry) -> Operation:
-    """A batch whose items are tried again one by one as a call is; returns responses and ServiceErrors."""
-    make = {"BatchReset": environment_pb2.BatchResetRequest, "BatchStep": environment_pb2.BatchStepRequest}[method]
-    outcomes: list[Any] = [None] * len(requests)
-    waits = _Waits(retry)
-    todo = list(range(len(requests)))
-    while todo:
-        try:
-            response = yield from call(method, make(requests=[requests[i] for i in todo]), retry)
-        except ServiceError as error:
-            if len(todo) == len(requests):
-                raise  # nothing of this batch was taken
-            for i in todo:
-                outcomes[i] = error
-            break
-        again: list[int] = []
-        wait: Sleep | None = None
-        for i, result in zip(todo, response.results, strict=True):
-            if result.WhichOneof("outcome") == "response":
-                outcomes[i] = result.response
-                continue
-            outcomes[i] = failure = from_status(result.status)
-            try:
-                wait = wait or waits.after(failure)
-                if _may_retry(failure):
-                    again.append(i)
-            except ServiceError:
-                pass  # final: it stays as the outcome
-        todo = again
-        if todo and wait:
-            yield wait
-    return outcomes
-
-
-class _Waits:
+class Waits:
     """Counts how long an operation has been tried, and says how long to wait before the next try."""
 
     def __init__(self, retry: Retry) -> None:
@@ -262,7 +194,7 @@ class _Waits:
 
     def after(self, error: ServiceError, lost: bool = False) -> Sleep:
         """The wait after `error`. Raises it where it is final or patience is at its end."""
-        if not (lost or _may_retry(error)) or time.monotonic() >= self._until:
+        if not (lost or may_retry(error)) or time.monotonic() >= self._until:
             raise error
         # Many clients that lost one server should not come back in step.
         wait = self._wait_s * random.uniform(0.5, 1.0)
@@ -272,13 +204,15 @@ class _Waits:
         return Sleep(wait)
 
 
-def _may_retry(error: ServiceError) -> bool:
+def may_retry(error: ServiceError) -> bool:
+    """True where the same call may succeed later."""
     if isinstance(error, Exhausted):
         return error.retry_after_s is not None
     return isinstance(error, (Unavailable, DeadlineExceeded))
 
 
-def _log_of(response: environment_pb2.ResetResponse) -> EpisodeLog:
+def log_of(response: environment_pb2.ResetResponse) -> EpisodeLog:
+    """The log of an episode that was just started."""
     return EpisodeLog(
         task=response.task,
         seed=response.seed,

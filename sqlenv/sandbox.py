@@ -21,6 +21,7 @@ from urllib.parse import quote as url_quote
 import apsw
 
 from sqlenv.authorizer import Authorizer
+from sqlenv.errors import DataSetError
 from sqlenv.faults import Stop, StopError, explain
 from sqlenv.schema import Schema, quote, read_schema
 from sqlenv.types import ActionFailure, ErrorKind, Outcome, Result, Row, SqlValue
@@ -143,7 +144,7 @@ class _Connection:
             cursor.execute(sql, can_cache=False)
             value = self._collect(cursor)
         except (apsw.Error, MemoryError, UnicodeDecodeError, OverflowError, RecursionError, StopError) as error:
-            if inline and self._stop in (Stop.VM_STEPS, Stop.WALL_CLOCK):
+            if inline and self._stop in (Stop.VM_STEPS, Stop.WALL_CLOCK, Stop.MEMORY):
                 raise Unfinished from None
             value = explain(error, self._stop, self.authorizer.denied, self.schema.names)
         finally:
@@ -212,17 +213,17 @@ def _row_bytes(row: tuple[SqlValue, ...]) -> int:
 class Sandbox:
     """One database behind limits. Safe to use from many threads: each query has a connection for itself.
 
-    Raises FileNotFoundError or apsw.Error on construction where the file is missing or not a database.
+    Raises DataSetError on construction where the file is missing or not a database.
     """
 
     def __init__(self, path: Path, limits: Limits | None = None) -> None:
         if not path.is_file():
-            raise FileNotFoundError(f"no database file at {path}")
+            raise DataSetError(f"{path}: no such file")
         self._start(path, limits or Limits())
 
     @classmethod
     def from_bytes(cls, data: bytes, limits: Limits | None = None) -> Self:
-        """A database that is not a file but the bytes of one, held in memory; raises apsw.Error where they are none."""
+        """A database that is not a file but the bytes of one, in memory; raises DataSetError where they are none."""
         sandbox = cls.__new__(cls)
         sandbox._start(data, limits or Limits())
         return sandbox
@@ -233,8 +234,12 @@ class Sandbox:
         self._idle: deque[_Connection] = deque()
         self._row_counts: dict[str, int] = {}
         self._lock = threading.Lock()
-        with self._connection() as connection:
-            self.schema: Schema = connection.schema
+        try:
+            with self._connection() as connection:
+                self.schema: Schema = connection.schema
+        except apsw.Error as error:
+            name = source if isinstance(source, Path) else "an instance in memory"
+            raise DataSetError(f"{name}: not a database that SQLite can read: {error}") from None
 
     @contextmanager
     def _connection(self) -> Iterator[_Connection]:
@@ -275,8 +280,9 @@ class Sandbox:
         with self._lock:
             if table not in self._row_counts:
                 value = self.run(f"SELECT count(*) FROM {quote(table)}").value
-                # A view can be too slow to count within the budget: then its size is not told.
-                self._row_counts[table] = int(str(value.rows[0][0])) if isinstance(value, Result) else -1
+                if not isinstance(value, Result):
+                    return -1  # a view that is too slow to count: its size is not told
+                self._row_counts[table] = int(str(value.rows[0][0]))
             return self._row_counts[table]
 
     def close(self) -> None:

@@ -68,17 +68,21 @@ def read_schema(connection: apsw.Connection) -> Schema:
             "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
         )
     ]
-    return Schema(tuple(_read_table(connection, name) for name in names))
+    return Schema(tuple(table for name in names if (table := _read_table(connection, name)) is not None))
 
 
-def _read_table(connection: apsw.Connection, name: str) -> Table:
+def _read_table(connection: apsw.Connection, name: str) -> Table | None:
     references: dict[str, str] = {}
     for key in connection.execute(f"PRAGMA foreign_key_list({quote(name)})"):
         # The target column is NULL where the schema says only REFERENCES t: then it is t's primary key.
         target, source, column = str(key[2]), str(key[3]), key[4]
         references[source.lower()] = f"{target}.{column}" if column else target
     columns = []
-    for _, column, type_, not_null, _, primary in connection.execute(f"PRAGMA table_info({quote(name)})"):
+    try:
+        info = connection.execute(f"PRAGMA table_info({quote(name)})").fetchall()
+    except apsw.SQLError:
+        return None  # a view over what is no longer there: nothing could be read from it
+    for _, column, type_, not_null, _, primary in info:
         target = references.get(str(column).lower(), "")
         key = "PK" if primary else ("FK" if target else "")
         columns.append(Column(str(column), str(type_), bool(not_null), key, target))

@@ -52,10 +52,11 @@ class Drain:
 
 @dataclass(frozen=True)
 class Service:
-    """A gRPC service to serve: its full name, and what adds its servicer to a server."""
+    """A gRPC service to serve: its full name, what adds its servicer to a server, what ends it when the server has."""
 
     name: str
     add: Callable[[grpc.aio.Server], None]
+    close: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass
@@ -111,6 +112,9 @@ async def running(settings: ServerSettings, services: list[Service], drain: Drai
         yield running_server
     finally:
         await running_server.stop()
+        for service in services:
+            if service.close is not None:
+                await service.close()
         if settings.unix_socket:
             settings.unix_socket.unlink(missing_ok=True)
 
@@ -172,11 +176,16 @@ def serve(
     )
     os.environ["TZ"] = "UTC"  # SQLite's 'localtime' asks the process; one zone everywhere keeps results equal
     time.tzset()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(name, settings, make))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     with suppress(ImportError):  # not on every platform; the standard loop is only slower
         import uvloop
 
-        uvloop.install()
-    asyncio.run(_serve(name, settings, make))
+        return uvloop.new_event_loop
+    return None
 
 
 async def _serve(

@@ -87,53 +87,66 @@ def _settle(future: Future[Any], response: environment_pb2.PlayResponse) -> None
 
 
 class AsyncPlayStream:
-    """Calls over one Play stream; opened when first used, and again after it broke."""
+    """Calls over one Play stream; opened when first used, and again after it broke.
+
+    One task writes and one reads: a caller that is cancelled gives up its own response and nothing else. (Cancelled
+    within a write, grpc.aio would cancel the whole stream.)
+    """
 
     def __init__(self, channel: grpc.aio.Channel, timeout_s: float) -> None:
         self._stub = environment_pb2_grpc.EnvironmentServiceStub(channel)
         self._timeout_s = timeout_s
         self._tags = itertools.count(1)
-        self._stream: Any = None
-        self._reader: asyncio.Task[None] | None = None
+        self._outbox: asyncio.Queue[environment_pb2.PlayRequest] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: dict[int, asyncio.Future[Any]] = {}
 
     async def send(self, method: str, request: Any) -> Any:
         """Sends one request and waits for its response. Raises ServiceError."""
-        if self._stream is None:
-            self._stream = self._stub.Play()
-            self._reader = asyncio.get_running_loop().create_task(self._read(self._stream))
+        if self._outbox is None:
+            self._outbox = asyncio.Queue()
+            task = asyncio.get_running_loop().create_task(self._carry(self._outbox))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         tag = next(self._tags)
         future = self._waiting[tag] = asyncio.get_running_loop().create_future()
+        self._outbox.put_nowait(environment_pb2.PlayRequest(tag=tag, **{PLAY_FIELDS[method]: request}))
         try:
-            await self._stream.write(environment_pb2.PlayRequest(tag=tag, **{PLAY_FIELDS[method]: request}))
             return play_outcome(await asyncio.wait_for(future, self._timeout_s))
         except TimeoutError:
             raise DeadlineExceeded(f"no response to {method} within {self._timeout_s:g} s") from None
-        except (grpc.RpcError, asyncio.InvalidStateError) as error:
-            raise from_rpc_error(error) if isinstance(error, grpc.RpcError) else broken_stream() from None
         finally:
             self._waiting.pop(tag, None)
 
     async def close(self) -> None:
-        """Ends the stream."""
-        if self._stream is not None:
-            await self._stream.done_writing()
-        if self._reader is not None:
-            await self._reader
+        """Ends the stream, whatever the server does."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _read(self, stream: Any) -> None:
+    async def _carry(self, outbox: asyncio.Queue[environment_pb2.PlayRequest]) -> None:
+        """Carries one stream from its opening to its end, and tells all who still wait that it ended."""
         failure: ServiceError = broken_stream()
+        stream = self._stub.Play()
+        writer = asyncio.get_running_loop().create_task(_write(stream, outbox))
         try:
             while (response := await stream.read()) is not grpc.aio.EOF:
                 future = self._waiting.get(response.tag)
                 if future is not None and not future.done():
                     future.set_result(response)
-            if await stream.code() is not grpc.StatusCode.OK:
-                failure = broken_stream()
         except grpc.RpcError as error:
             failure = from_rpc_error(error)
-        if self._stream is stream:
-            self._stream = None
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(failure)
+        finally:
+            if self._outbox is outbox:
+                self._outbox = None
+            writer.cancel()
+            stream.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_exception(failure)
+
+
+async def _write(stream: Any, outbox: asyncio.Queue[environment_pb2.PlayRequest]) -> None:
+    while True:
+        await stream.write(await outbox.get())

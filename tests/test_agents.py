@@ -141,10 +141,10 @@ def test_episodes_are_closed_when_the_caller_stops(client: SqlEnvClient) -> None
     closed: list[str] = []
 
     class Watched(SqlEnvClient):
-        def _call(self, method: str, request: Any) -> Any:
+        def _send(self, method: str, request: Any) -> Any:
             if method == "CloseEpisode":
                 closed.append(request.episode_id)
-            return super()._call(method, request)
+            return super()._send(method, request)
 
     class Slow(Explorer):
         """Looks for ever."""

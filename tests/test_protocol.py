@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
-from sqlenv import actions, protocol
+from sqlenv import actions, batches, protocol
 from sqlenv.errors import (
     DeadlineExceeded,
     EpisodeFinished,
@@ -298,7 +298,7 @@ def step_results(outcomes: Sequence[pb.StepResponse | ServiceError]) -> pb.Batch
 
 def test_batch_reset_gives_each_its_outcome_in_order() -> None:
     requests = [protocol.reset_request(f"t{i}", None, None, None, i, "") for i in range(3)]
-    driver = Driver(protocol.batch_reset(requests, RETRY))
+    driver = Driver(batches.batch_reset(requests, RETRY))
     assert driver.call.method == "BatchReset"
     assert list(driver.call.request.requests) == requests
     driver.send(reset_results([reset_response("a"), NotFound("no", "TASK_NOT_FOUND"), reset_response("c")]))
@@ -310,7 +310,7 @@ def test_batch_reset_gives_each_its_outcome_in_order() -> None:
 
 def test_only_what_may_pass_is_sent_again() -> None:
     requests = [protocol.reset_request(f"t{i}", None, None, None, i, "") for i in range(4)]
-    driver = Driver(protocol.batch_reset(requests, RETRY))
+    driver = Driver(batches.batch_reset(requests, RETRY))
     full = Exhausted("full", retry_after_s=1.0)
     driver.send(reset_results([full, reset_response("b"), InvalidArgument("no"), full]))
     assert list(driver.call.request.requests) == [requests[0], requests[3]]
@@ -324,11 +324,11 @@ def test_only_what_may_pass_is_sent_again() -> None:
 
 def test_a_final_failure_before_one_that_may_pass_does_not_stop_it() -> None:
     requests = [protocol.reset_request(f"t{i}", None, None, None, i, "") for i in range(2)]
-    driver = Driver(protocol.batch_reset(requests, RETRY))
+    driver = Driver(batches.batch_reset(requests, RETRY))
     driver.send(reset_results([InvalidArgument("no"), Unavailable("away")]))
     assert list(driver.call.request.requests) == [requests[1]]
     # And the other way round: the wait that the first asked for does not make the second be sent again.
-    driver = Driver(protocol.batch_reset(requests, RETRY))
+    driver = Driver(batches.batch_reset(requests, RETRY))
     driver.send(reset_results([Unavailable("away"), InvalidArgument("no")]))
     assert list(driver.call.request.requests) == [requests[0]]
     driver.send(reset_results([reset_response("a")]))
@@ -336,27 +336,27 @@ def test_a_final_failure_before_one_that_may_pass_does_not_stop_it() -> None:
 
 
 def test_a_batch_out_of_patience_gives_the_failures_as_outcomes() -> None:
-    driver = Driver(protocol.batch_reset([protocol.reset_request("t", None, None, None, 0, "")] * 2, NO_PATIENCE))
+    driver = Driver(batches.batch_reset([protocol.reset_request("t", None, None, None, 0, "")] * 2, NO_PATIENCE))
     driver.send(reset_results([reset_response("a"), Unavailable("away")]))
     assert driver.done
     assert isinstance(driver.result[1], Unavailable)
 
 
 def test_a_batch_call_that_fails_whole_is_sent_again_whole() -> None:
-    driver = Driver(protocol.batch_reset([protocol.reset_request("t", None, None, None, 0, "")] * 2, RETRY))
+    driver = Driver(batches.batch_reset([protocol.reset_request("t", None, None, None, 0, "")] * 2, RETRY))
     first = driver.call.request
     driver.fail(Unavailable("away"))
     assert driver.call.request == first
 
 
 def test_an_empty_batch_needs_no_call() -> None:
-    assert Driver(protocol.batch_reset([], RETRY)).result == []
-    assert Driver(protocol.batch_step([], RETRY)).result == []
+    assert Driver(batches.batch_reset([], RETRY)).result == []
+    assert Driver(batches.batch_step([], RETRY)).result == []
 
 
 def test_batch_step_takes_what_succeeds_and_tells_what_failed() -> None:
     logs = [log(f"e{i}") for i in range(3)]
-    driver = Driver(protocol.batch_step([(one, QUERY) for one in logs], RETRY))
+    driver = Driver(batches.batch_step([(one, QUERY) for one in logs], RETRY))
     assert [request.episode_id for request in driver.call.request.requests] == ["e0", "e1", "e2"]
     driver.send(step_results([step_response(0.1), EpisodeFinished("over"), step_response(0.3)]))
     assert [getattr(outcome, "reward", None) for outcome in driver.result] == [
@@ -370,7 +370,7 @@ def test_batch_step_takes_what_succeeds_and_tells_what_failed() -> None:
 
 def test_lost_episodes_of_a_batch_are_brought_back_in_one_call_and_only_they_are_stepped_again() -> None:
     logs = [log(f"e{i}") for i in range(4)]
-    driver = Driver(protocol.batch_step([(one, QUERY) for one in logs], RETRY))
+    driver = Driver(batches.batch_step([(one, QUERY) for one in logs], RETRY))
     driver.send(step_results([NotFound("gone"), step_response(), NotFound("gone"), Unavailable("away")]))
     assert driver.call.method == "BatchStep"  # first what may pass
     assert [request.episode_id for request in driver.call.request.requests] == ["e3"]
@@ -388,7 +388,7 @@ def test_lost_episodes_of_a_batch_are_brought_back_in_one_call_and_only_they_are
 
 def test_a_batch_that_loses_an_episode_out_of_patience_still_gives_the_other_results() -> None:
     logs = [log("a"), log("b")]
-    driver = Driver(protocol.batch_step([(one, QUERY) for one in logs], NO_PATIENCE))
+    driver = Driver(batches.batch_step([(one, QUERY) for one in logs], NO_PATIENCE))
     driver.send(step_results([step_response(0.1), NotFound("gone")]))
     assert driver.done
     assert driver.result[0].reward == pytest.approx(0.1)
@@ -399,7 +399,7 @@ def test_a_batch_that_loses_an_episode_out_of_patience_still_gives_the_other_res
 def test_steps_of_a_batch_that_were_taken_are_noted_though_sending_the_others_again_fails(error: ServiceError) -> None:
     """Else the log lags behind the server, and the next step of that episode is a conflict."""
     logs = [log("a"), log("b")]
-    driver = Driver(protocol.batch_step([(one, QUERY) for one in logs], RETRY))
+    driver = Driver(batches.batch_step([(one, QUERY) for one in logs], RETRY))
     driver.send(step_results([step_response(0.1), Unavailable("away")]))
     driver.fail(error)
     assert logs[0].taken == [QUERY]

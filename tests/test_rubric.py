@@ -244,7 +244,7 @@ def test_the_potential_term_is_outside_the_clamp() -> None:
     assert scores[-1].total == pytest.approx(0.15)
 
 
-def test_least_work_at_the_best_level() -> None:
+def test_work_of_the_first_query_at_the_best_level() -> None:
     steps = [
         query(1, 0, vm_steps=50),
         query(2, 0, vm_steps=90),
@@ -256,7 +256,7 @@ def test_least_work_at_the_best_level() -> None:
         fact("describe", 8, level=2, vm_steps=1),
     ]
     _, states = play(DENSE, steps)
-    assert [s.best_level_vm_steps for s in states] == [None, 50, 50, 700, 700, 600, 600, 600, 600]
+    assert [s.best_level_vm_steps for s in states] == [None, 50, 50, 700, 700, 700, 700, 700, 700]
     assert [s.best_level for s in states] == [0, 0, 0, 2, 2, 2, 2, 2, 2]
 
 

@@ -20,6 +20,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sqlenv.authorizer import ALLOWED_FUNCTIONS
+from sqlenv.errors import DataSetError
 from sqlenv.sandbox import TICK_VM_STEPS, Limits, Sandbox, Unfinished
 from sqlenv.types import ActionFailure, ErrorKind, Outcome, Result, SqlValue
 
@@ -724,12 +725,12 @@ def test_a_file_in_wal_mode_is_read_without_its_companions(tmp_path: Path) -> No
 
 
 def test_missing_and_broken_files(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(DataSetError, match="none.sqlite: no such file"):
         Sandbox(tmp_path / "none.sqlite")
     assert list(tmp_path.iterdir()) == []
     broken = tmp_path / "broken.sqlite"
     broken.write_bytes(b"this is not a database" * 100)
-    with pytest.raises(apsw.Error):
+    with pytest.raises(DataSetError, match="broken.sqlite: not a database"):
         Sandbox(broken)
 
 
