@@ -52,8 +52,9 @@ protos-check: $(PROTOS_VENV)/.installed
 	diff -r -x __pycache__ -x __init__.py build/protos/sqlenv/v1 sqlenv/v1 || \
 	  { echo "sqlenv/v1 differs from protos/: run make protos"; exit 1; }
 
-data: $(STAMP)  ## rebuild the bundled data set from data/sources
+data: $(STAMP)  ## rebuild the bundled data set and its instances from data/sources
 	$(BIN)/python -m data.build
+	$(BIN)/sqlenv data build-instances data/bundled
 	$(BIN)/sqlenv data check
 
 bench: $(STAMP)  ## steps a second, beside a bare echo and raw SQLite

@@ -7,6 +7,7 @@ from functools import partial
 
 from reward_service.config import RewardSettings
 from reward_service.gold import GoldBook
+from reward_service.instances import Suite
 from reward_service.judge import Judge
 from reward_service.rubric import RubricError, check_rubrics
 from reward_service.scorer import Scorer
@@ -16,7 +17,7 @@ from sqlenv.executor import QueryExecutor
 from sqlenv.gold import gold_hash, load_gold
 from sqlenv.server import Drain, Service, serve
 from sqlenv.settings import ServerSettings, read_settings
-from sqlenv.tasks import load
+from sqlenv.tasks import DataSet, load
 from sqlenv.v1 import reward_pb2_grpc
 
 
@@ -29,10 +30,28 @@ async def make(settings: ServerSettings, drain: Drain) -> list[Service]:
         raise ConfigError(str(error)) from None
     data = load(settings.dataset_dir)
     executor = QueryExecutor(settings.query_threads, settings.query_inline_vm_steps)
-    book = GoldBook(data, load_gold(settings.dataset_dir), settings.limits(), executor)
-    scorer = Scorer(book, Judge(executor), data.version, gold_hash(settings.dataset_dir), settings.score_cache_entries)
+    book, suite = open_gold(settings, data, executor)
+    scorer = Scorer(
+        book,
+        Judge(executor),
+        data.version,
+        gold_hash(settings.dataset_dir),
+        settings.score_cache_entries,
+        suite.hash if suite is not None else None,
+    )
     add = partial(reward_pb2_grpc.add_RewardServiceServicer_to_server, RewardServicer(scorer, settings.max_batch))
-    return [Service(NAME, add)]
+
+    async def close() -> None:
+        book.close()
+        executor.close()
+
+    return [Service(NAME, add, close)]
+
+
+def open_gold(settings: RewardSettings, data: DataSet, executor: QueryExecutor) -> tuple[GoldBook, Suite | None]:
+    """Gold of a data set with its instance suite, if it has one. Raises DataSetError where one of them is broken."""
+    suite = Suite.find(settings.dataset_dir, settings.limits(), settings.instance_cache_entries)
+    return GoldBook(data, load_gold(settings.dataset_dir), settings.limits(), executor, suite), suite
 
 
 def main() -> None:

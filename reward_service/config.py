@@ -22,6 +22,7 @@ class RewardSettings(ServerSettings):
     score_rows: int = Field(20_000, ge=1, description="Rows of a candidate's result that are compared at most.")
     score_bytes: int = Field(32 * 2**20, ge=2**16, description="Bytes of a candidate's result that are kept at most.")
     score_cache_entries: int = Field(16_384, ge=0, description="Verdicts and progress levels that are kept.")
+    instance_cache_entries: int = Field(1_024, ge=1, description="Instances of the suite that are kept open in memory.")
     max_batch: int = Field(4_096, ge=1, description="Requests in one batch call at most.")
 
     def limits(self) -> Limits:

@@ -1,12 +1,18 @@
-"""Gold made ready for scoring: its results, ties and work, worked out when a task is first scored and then kept."""
+"""Gold made ready for scoring: its results, ties and work, worked out when a task is first scored and then kept.
+
+With an instance suite (`instances`) that is gold's result on each of the task's instances too. An instance on which
+gold doesn't run is left out: it tells nothing about a candidate.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from reward_service.compare import Gold
+from reward_service.instances import Suite
 from reward_service.ordering import GoldPlan, plan, strict
 from reward_service.progress import GoldProfile
 from sqlenv.errors import DataSetError, Internal
@@ -14,7 +20,7 @@ from sqlenv.executor import QueryExecutor
 from sqlenv.gold import GoldTask
 from sqlenv.sandbox import Limits, Sandbox
 from sqlenv.tasks import DataSet, Task
-from sqlenv.types import Result
+from sqlenv.types import Result, Row
 
 # Without its LIMIT gold may give many more rows than a right answer has; past this it is compared row by row instead.
 MAX_TIED_ROWS = 100_000
@@ -22,10 +28,18 @@ MAX_TIED_ROWS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class GoldOnInstance:
-    """Gold's result on one instance of the task's database, and the door to that instance."""
+    """Gold's result on one instance of the task's database, and the door to that instance.
 
-    sandbox: Sandbox
+    The door opens the instance again where it has been closed meanwhile: of the many instances few are kept open.
+    """
+
+    door: Callable[[], Sandbox]
     gold: Gold
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The instance itself."""
+        return self.door()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +47,7 @@ class PreparedGold:
     """All that scoring a task needs. `instances[0]` is the shipped database; a right answer is right on every one."""
 
     task: Task
+    tables: tuple[str, ...]
     reference_steps: int
     width: int
     vm_steps: int
@@ -44,17 +59,39 @@ class PreparedGold:
         """The database that agents see."""
         return self.instances[0]
 
+    @property
+    def empty_everywhere(self) -> bool:
+        """Whether gold gives no row on any instance, so that a right answer agrees with it in nothing but that."""
+        return all(not instance.gold.row_count for instance in self.instances)
+
+
+def on_generated(how: GoldPlan, rows: Sequence[Row]) -> Gold:
+    """Gold on a generated instance, from what its plan gave there.
+
+    Generated rows tie wherever they can. Where the plan can't tell which rows tie, order is asked for on the shipped
+    database only: there gold's own order was looked at by people, here it would refuse right answers.
+    """
+    return Gold(tuple(rows), None) if how.ordered and not how.key_positions else how.gold(rows)
+
 
 class GoldBook:
     """Gold of a data set. Raises DataSetError where a task has none."""
 
-    def __init__(self, data: DataSet, gold: Mapping[str, GoldTask], limits: Limits, executor: QueryExecutor) -> None:
+    def __init__(
+        self,
+        data: DataSet,
+        gold: Mapping[str, GoldTask],
+        limits: Limits,
+        executor: QueryExecutor,
+        suite: Suite | None = None,
+    ) -> None:
         missing = next((task.task_id for task in data.tasks if task.task_id not in gold), None)
         if missing is not None:
             raise DataSetError(f"task {missing!r} of {data.name} has no gold")
         self._tasks = data.by_id
         self._gold = gold
         self._executor = executor
+        self._suite = suite
         self._candidates = {db_id: Sandbox(path, limits) for db_id, path in data.databases.items()}
         trusted = dataclasses.replace(
             limits, vm_steps=1_000_000_000, wall_ms=60_000, result_rows=MAX_TIED_ROWS, counted_rows=MAX_TIED_ROWS + 1
@@ -76,6 +113,8 @@ class GoldBook:
         """Closes the databases."""
         for sandbox in (*self._candidates.values(), *self._trusted.values()):
             sandbox.close()
+        if self._suite is not None:
+            self._suite.close()
 
     async def _prepare(self, task: Task) -> PreparedGold:
         record = self._gold[task.task_id]
@@ -84,22 +123,39 @@ class GoldBook:
         if not isinstance(plain.value, Result):
             raise Internal(f"gold of task {task.task_id} does not run")
         columns = {column.name.lower() for table in trusted.schema.tables for column in table.columns}
-        gold = await self._tied(trusted, plan(record.sql, columns), plain.value, record.sql)
+        how = plan(record.sql, columns)
+        gold = await self._tied(trusted, how, plain.value, record.sql)
+        candidates = self._candidates[task.db_id]
         return PreparedGold(
             task=task,
+            tables=record.tables,
             reference_steps=record.reference_steps,
             width=len(plain.value.columns),
             vm_steps=plain.vm_steps,
             profile=GoldProfile(plain.value.rows),
-            # Generated instances of the schema, on which wrong queries give themselves away, take their places here.
-            instances=(GoldOnInstance(self._candidates[task.db_id], gold),),
+            instances=(GoldOnInstance(lambda: candidates, gold), *await self._generated(task, how, record.sql)),
         )
 
-    async def _tied(self, sandbox: Sandbox, how: GoldPlan, plain: Result, sql: str) -> Gold:
+    async def _generated(self, task: Task, how: GoldPlan, sql: str) -> list[GoldOnInstance]:
+        """Gold on the task's instances of the suite."""
+        found: list[GoldOnInstance] = []
+        suite = self._suite
+        if suite is None:
+            return found
+        for number in suite.numbers(task.task_id, sql):
+            door = partial(suite.sandbox, task.db_id, number)
+            plain = (await self._executor.run(door(), sql)).value
+            if isinstance(plain, Result) and not plain.truncated:
+                found.append(GoldOnInstance(door, await self._tied(door(), how, plain, sql, generated=True)))
+        return found
+
+    async def _tied(self, sandbox: Sandbox, how: GoldPlan, plain: Result, sql: str, *, generated: bool = False) -> Gold:
         """Gold's rows and which of them tie."""
-        if how.sql == sql:
-            return how.gold(plain.rows)
-        outcome = await self._executor.run(sandbox, how.sql)
-        if not isinstance(outcome.value, Result) or outcome.value.truncated:
-            return strict(sql).gold(plain.rows)
-        return how.gold(outcome.value.rows)
+        rows = plain.rows
+        if how.sql != sql:
+            outcome = await self._executor.run(sandbox, how.sql)
+            if isinstance(outcome.value, Result) and not outcome.value.truncated:
+                rows = outcome.value.rows
+            else:
+                how = strict(sql)
+        return on_generated(how, rows) if generated else how.gold(rows)

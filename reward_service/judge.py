@@ -12,6 +12,10 @@ from sqlenv.executor import QueryExecutor
 from sqlenv.types import ActionFailure, ErrorKind, Result, Row, Verdict
 
 _LIMITS = frozenset({ErrorKind.TIMEOUT, ErrorKind.OUT_OF_MEMORY})
+NO_EVIDENCE = (
+    "The answer is right as far as can be told: like the reference it gives no row, on any database tried, "
+    "which is no evidence that it asks for the same."
+)
 TOO_MANY_ROWS = "The result of the answer's SQL is too large to be an answer."
 
 
@@ -43,10 +47,14 @@ class Judge:
         return Judgement(*judge_value(text, gold.task.answer_type, golds, gold.width))
 
     async def sql(self, sql: str, gold: PreparedGold) -> Judgement:
-        """The verdict on an SQL answer: right only where one order of its columns fits on every instance."""
+        """The verdict on an SQL answer: right only where one order of its columns fits on every instance.
+
+        The shipped database comes first; the first instance that rules the answer out is the last one it is run on.
+        """
         pairs: list[tuple[tuple[Row, ...], Gold]] = []
         shipped: Result | None = None
         vm_steps = 0
+        right = True
         for instance in gold.instances:
             outcome = await self._executor.run(instance.sandbox, sql)
             failure = _failure(outcome.value, shipped is None)
@@ -55,14 +63,20 @@ class Judge:
                 return failure
             if shipped is None:
                 shipped, vm_steps = outcome.value, outcome.vm_steps
-            pairs.append((outcome.value.rows, instance.gold))
+            pair = (outcome.value.rows, instance.gold)
+            pairs.append(pair)
+            right = agree([pair], width=len(outcome.value.columns), gold_width=gold.width)
+            if not right:
+                break
         assert shipped is not None
         width = len(shipped.columns)
-        right = agree(pairs, width=width, gold_width=gold.width)
+        # Each by itself fits, perhaps each with its own order of the columns: now one order for all.
+        right = right and (len(pairs) == 1 or agree(pairs, width=width, gold_width=gold.width))
         reached = level(shipped, gold.profile, right)
-        if right:
-            return Judgement(Verdict.CORRECT, RIGHT, vm_steps=vm_steps, level=reached)
-        return Judgement(Verdict.INCORRECT, WRONG, vm_steps=vm_steps, level=reached)
+        if not right:
+            return Judgement(Verdict.INCORRECT, WRONG, vm_steps=vm_steps, level=reached)
+        reason = NO_EVIDENCE if gold.empty_everywhere else RIGHT
+        return Judgement(Verdict.CORRECT, reason, vm_steps=vm_steps, level=reached)
 
     async def progress(self, sql: str, seen: Result, gold: PreparedGold) -> int:
         """Progress, in quarters, of a query's result toward gold's on the shipped database.

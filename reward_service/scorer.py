@@ -18,21 +18,34 @@ from sqlenv.types import Verdict
 from sqlenv.v1 import reward_pb2, types_pb2
 
 VERSION = "1"
+SHIPPED_ONLY = "shipped-only"
 
 # Verdicts on longer SQL are not kept.
 KEPT_SQL_CHARS = 4_000
 
 
 class Scorer:
-    """Scores against one data set. `version` names scorer and gold: equal versions give equal scores."""
+    """Scores against one data set.
 
-    def __init__(self, book: GoldBook, judge: Judge, dataset_version: str, gold_hash: str, cache_entries: int) -> None:
-        self.version = f"{VERSION}+{gold_hash}"
+    `version` names scorer, gold and instance suite: equal versions give equal scores. It ends in "suite." and the
+    suite's hash, or in "shipped-only" where answers are tried on the shipped databases alone, which wrong SQL may pass.
+    """
+
+    def __init__(
+        self,
+        book: GoldBook,
+        judge: Judge,
+        dataset_version: str,
+        gold_hash: str,
+        cache_entries: int,
+        suite_hash: str | None = None,
+    ) -> None:
+        self.version = f"{VERSION}+{gold_hash}+{f'suite.{suite_hash}' if suite_hash else SHIPPED_ONLY}"
         self.dataset_version = dataset_version
         self._book = book
         self._judge = judge
         # Scores are functions of their requests, and the rollouts of a group ask for the same ones.
-        self._levels: LRUCache[tuple[str, bytes], int] = LRUCache(cache_entries)
+        self._levels: LRUCache[tuple[str, bytes, str], int] = LRUCache(cache_entries)
         self._judgements: LRUCache[tuple[str, str], Judgement] = LRUCache(cache_entries)
 
     async def score_step(self, request: reward_pb2.ScoreStepRequest) -> reward_pb2.ScoreStepResponse:
@@ -117,10 +130,13 @@ class Scorer:
     async def _level(self, sql: str, result: types_pb2.Result, gold: PreparedGold) -> tuple[int, int]:
         """Progress of a result in quarters, and the hash that names the result in the episode's state."""
         digest = hashlib.blake2b(result.SerializeToString(deterministic=True), digest_size=16).digest()
-        key = (gold.task.task_id, digest)
+        # Of a result that was cut, its first rows don't tell all: then the SQL decides too.
+        key = (gold.task.task_id, digest, sql if result.truncated else "")
         level = self._levels.get(key)
         if level is None:
-            level = self._levels[key] = await self._judge.progress(sql, result_from_proto(result), gold)
+            level = await self._judge.progress(sql, result_from_proto(result), gold)
+            if len(key[2]) <= KEPT_SQL_CHARS:
+                self._levels[key] = level
         return level, int.from_bytes(digest[:8], "big")
 
     async def _judged(self, sql: str, gold: PreparedGold) -> Judgement:

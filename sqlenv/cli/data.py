@@ -137,5 +137,44 @@ def build_(
     _say(f"{count} tasks in {out_folder}")
 
 
+@app.command("build-instances")
+def build_instances_(
+    directory: Folder = BUNDLED,
+    seed: Annotated[int, typer.Option(help="Another seed draws other instances.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes; each takes a database at a time.")] = 2,
+    tries: Annotated[int | None, typer.Option(min=1, help="Instances drawn for a task at most.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this database; may be repeated.", metavar="DB_ID")
+    ] = None,
+    report: Annotated[bool, typer.Option("--report", help="Show the stored suite's report; build nothing.")] = False,
+) -> None:
+    """
+    Build the instance suite: small databases on which wrong answers give themselves away.
+
+    For each question, small databases of its schema on which every known way to get its SQL wrong shows. The reward
+    service tries SQL answers on them too. The same bytes on every run.
+
+    Example: sqlenv data build-instances ~/data/spider --jobs 4
+    """
+    from data.suite import TRIES, build_instances, read_report
+
+    if report:
+        out.print_json(data=read_report(directory))
+        return
+    with progress_of("building") as advance:
+        found = build_instances(
+            directory, seed=seed, jobs=jobs, tries=tries or TRIES, only=only or None, progress=advance
+        )
+    _say(str(found))
+    for heading, tasks in (
+        ("without evidence: gold is empty everywhere", found.no_evidence),
+        ("where the copied answer passes", found.literal_left),
+        ("without instances", found.without_instances),
+    ):
+        if tasks:
+            _say(f"{len(tasks)} tasks {heading}: {', '.join(tasks[:SHOWN])}{' …' if len(tasks) > SHOWN else ''}")
+    _say(f"mutants to look at: {directory / 'instances' / 'report.json'}")
+
+
 def _say(words: str) -> None:
     out.print(safe(words), markup=False, highlight=False, soft_wrap=True)
