@@ -171,7 +171,7 @@ def to_status(error: ServiceError) -> status_pb2.Status:
         add(error_details_pb2.BadRequest(field_violations=[violation]))
     if error.retry_after_s is not None:
         delay = duration_pb2.Duration()
-        delay.FromMilliseconds(int(error.retry_after_s * 1000))
+        delay.FromMilliseconds(round(error.retry_after_s * 1000))
         add(error_details_pb2.RetryInfo(retry_delay=delay))
     status.details.extend(details)
     return status

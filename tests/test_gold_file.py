@@ -52,3 +52,22 @@ def test_predictions_are_scored_against_it(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     summary = json.loads(done.stdout)
     assert (summary["tasks"], summary["correct"]) == (2, 1)
+
+
+def test_explain_shows_where_a_wrong_prediction_and_gold_part(tmp_path: Path) -> None:
+    path = tmp_path / "pred.json"
+    path.write_text(
+        json.dumps(
+            {
+                "campus_pets-001": "SELECT -1",
+                "campus_pets-002": "SELECT nope",
+                "campus_pets-003": "SELECT 1, 2",
+            }
+        )
+    )
+    done = CliRunner().invoke(app, ["score", "--predictions", str(path), "--db", "campus_pets", "--explain", "3"])
+    assert done.exit_code == 0, done.output
+    assert "on the shipped database: rows differ" in done.stdout
+    assert "only predicted  -1" in done.stdout
+    assert "on the shipped database: the SQL fails: No such column: nope" in done.stdout
+    assert "on the shipped database: 2 columns, gold has 1" in done.stdout

@@ -115,11 +115,16 @@ def serve_until_interrupted(command: str, folder: Path) -> None:
         assert served.wait(20) == 0, seen
 
 
-def test_the_python_snippet(services: LiveServices) -> None:
-    (snippet,) = blocks("python")
-    assert '"127.0.0.1:50051"' in snippet
-    code = snippet.replace("127.0.0.1:50051", services.env)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Question:" in done.stdout
-    assert "True -0.005" in done.stdout
+def test_the_python_snippets(services: LiveServices) -> None:
+    episode, reward = blocks("python")
+    assert '"127.0.0.1:50051"' in episode
+    assert '"127.0.0.1:50052"' in reward
+    printed = []
+    for snippet in (episode, reward):
+        code = snippet.replace("127.0.0.1:50051", services.env).replace("127.0.0.1:50052", services.reward)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        printed.append(done.stdout)
+    assert "Question:" in printed[0]
+    assert "True -0.005" in printed[0]
+    assert printed[1].strip() == "[0.0]"

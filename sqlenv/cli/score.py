@@ -33,6 +33,7 @@ from sqlenv.cli.common import (
     same_version,
 )
 from sqlenv.cli.datasets import resolve
+from sqlenv.cli.explain import explain
 from sqlenv.cli.gold_file import gold_dataset
 from sqlenv.cli.predictions import PredictionsError, read_predictions
 from sqlenv.client import RewardClient
@@ -90,6 +91,9 @@ def score(
     ] = None,
     force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON instead of tables.")] = False,
+    explain_wrong: Annotated[
+        int, typer.Option("--explain", min=0, help="Show for so many wrong predictions where they and gold differ.")
+    ] = 0,
 ) -> None:
     """
     Score predicted SQL: one score for each task, and a summary.
@@ -103,7 +107,12 @@ def score(
     """
     with ExitStack() as stack:
         folder = resolve(dataset) if gold is None else stack.enter_context(_gold(gold, dataset, server))
-        _run(predictions, folder, TaskFilter(split, db, difficulty), server, ca_file, (out_file, force), as_json)
+        which = TaskFilter(split, db, difficulty)
+        items = _run(predictions, folder, which, server, ca_file, (out_file, force), as_json)
+        if explain_wrong:
+            # It shows gold, which the one who holds the data set's files may see.
+            wrong = [(item.task_id, item.sql) for item in items if item.sql is not None and not item.correct]
+            explain(folder, wrong[:explain_wrong])
 
 
 def _gold(gold: Path, dataset: Path | None, server: str | None) -> AbstractContextManager[Path]:
@@ -120,7 +129,7 @@ def _run(
     ca_file: Path | None,
     written: tuple[Path | None, bool],
     as_json: bool,
-) -> None:
+) -> list[Item]:
     data = load(folder)
     tasks = data.filtered(which)
     if not tasks:
@@ -141,6 +150,7 @@ def _run(
         print(json.dumps(_summary(items), ensure_ascii=False))
     else:
         _tables(items, f"{predictions.name} on {data.name}")
+    return items
 
 
 @contextmanager
