@@ -27,7 +27,7 @@ class LiveServices:
     """Both services on an event loop of their own thread. `env` and `reward` are addresses for clients."""
 
     def __init__(self, dataset: Path = BUNDLED, **env_settings: Any) -> None:
-        self._dataset = dataset
+        self.dataset = dataset
         self._env_settings = env_settings
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="live-services")
@@ -51,13 +51,13 @@ class LiveServices:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
     async def _start(self) -> None:
-        reward_settings = RewardSettings(port=0, dataset_dir=self._dataset, _env_file=None)
+        reward_settings = RewardSettings(port=0, dataset_dir=self.dataset, _env_file=None)
         drain = Drain()
         services = await reward_app.make(reward_settings, drain)
         reward = await self._stack.enter_async_context(running(reward_settings, services, drain))
         self.reward = reward.address
         options = {"port": 0, "drain_ms": 200, "reward_target": self.reward, **self._env_settings}
-        env_settings = EnvSettings(dataset_dir=self._dataset, _env_file=None, **options)
+        env_settings = EnvSettings(dataset_dir=self.dataset, _env_file=None, **options)
         services = await env_app.make(env_settings, self.env_drain)
         env = await self._stack.enter_async_context(running(env_settings, services, self.env_drain))
         self.env = env.address
