@@ -28,6 +28,7 @@ from benchmarks.fidelity.corpus import Pair, ValueAnswer, load_pairs, load_value
 from benchmarks.fidelity.ours import Golds, Scored, make_golds, score_in_process
 from benchmarks.fidelity.peers import PEERS, prepare
 from benchmarks.fidelity.reference import hidden, problem
+from benchmarks.scorer_speed import Throughput, one_core, service
 
 RESULTS = Path(__file__).parent / "results"
 OURS = "ours, in process"
@@ -133,15 +134,13 @@ def rule_table(rules: Mapping[str, Mapping[str, str]]) -> Table:
     return made
 
 
-def measure(
-    golds: Golds, pairs: Sequence[Pair], rounds: int
-) -> tuple[dict[str, dict[str, Scored]], wire.Throughput, str]:
+def measure(golds: Golds, pairs: Sequence[Pair], rounds: int) -> tuple[dict[str, dict[str, Scored]], Throughput, str]:
     """All scorers' verdicts on the pairs, our throughput, and our scorer's version."""
     scored: dict[str, dict[str, Scored]] = {OURS: asyncio.run(score_in_process(golds, pairs))}
-    with wire.one_core(), wire.service(golds) as client:
+    with one_core(), service(golds.directory) as client:
         version: str = client.describe_rubrics().scorer_version
         scored[WIRE] = wire.score(client, golds, pairs)
-        speed = wire.throughput(client, golds, pairs, rounds)
+        speed = wire.speed(client, golds, pairs, rounds)
     for db in {pair.db for pair in pairs}:
         prepare(db)
     for name in PEERS:
@@ -197,11 +196,7 @@ def main() -> int:
     console.print(
         f"labels: {len(pairs) - len(failed)} of {len(pairs)} stand, right ones on {tries} random instances each"
     )
-    console.print(
-        f"one core, nothing asked twice: BatchScoreSql {speed.batch_pairs_per_s:,.0f} pairs/s, ScoreSql p50 "
-        f"{speed.single_p50_ms:.2f} ms; execution match in a loop {speed.loop_pairs_per_s:,.0f} pairs/s, with gold's "
-        f"results kept {speed.loop_gold_kept_pairs_per_s:,.0f}"
-    )
+    console.print(str(speed))
     about = {"quick": options.quick, "tries": tries, "scorer_version": version}
     about |= {"suite": golds.suite, "suite_build_s": golds.build_s}
     counts = {"pairs": len(pairs), "values": len(values), "traps": traps, "wrong": wrong, "labels_failed": failed}

@@ -184,3 +184,14 @@ def test_the_benchmark_runs(tmp_path: Path) -> None:
     assert found["labels_failed"] == {}
     assert found["throughput"]["batch_pairs_per_s"] > 0
     assert "By rule" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_speed_benchmark_runs(tmp_path: Path) -> None:
+    out = tmp_path / "speed.json"
+    command = [sys.executable, "-m", "benchmarks.scorer_speed", "--mutants", "0", "--rounds", "1", "--out", str(out)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(out.read_text())
+    assert found["pairs"] > 700
+    assert min(found["batch_pairs_per_s"], found["single_p50_ms"], found["loop_pairs_per_s"]) > 0
