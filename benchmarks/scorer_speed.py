@@ -22,7 +22,7 @@ from statistics import median
 
 import apsw
 
-from data.mutants import mutants
+from data.suite.mutants import mutants
 from sqlenv.client import RewardClient
 from sqlenv.errors import SqlEnvError
 from sqlenv.gold import load_gold

@@ -4,7 +4,9 @@ Errors: a file that is missing or can't be read, a record that is not one, an un
 locked or left in the middle of a write, gold without a task or a task without gold, gold that does not run or gives
 something else than is stored, an answer type that does not fit, a database in two splits, an answer that is empty or
 says nothing about the data and is not marked so.
-Warnings: a question that occurs twice, a table that no question reaches, rows without a parent.
+An instance suite, where there is one, must be readable whole (`data.check_suite`).
+Warnings: a question that occurs twice, a table that no question reaches, rows without a parent, tasks whose instances
+were built for another gold.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import apsw
 
+from data.check_suite import suite_problems
 from data.constant import Emptied
 from data.examine import Examined, Examiner, answer_type
 from data.integrity import database_problems, schema_of
@@ -59,6 +62,7 @@ def check(directory: Path) -> list[Problem]:
             )
     if not any(problem.severity == "error" for problem in problems):
         problems += _loads(directory)
+        problems += suite_problems(directory, tasks, by_id)
     return problems
 
 

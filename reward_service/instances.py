@@ -68,8 +68,11 @@ class Suite:
 
     def numbers(self, task_id: str, sql: str) -> tuple[int, ...]:
         """The instances of a task whose gold is `sql`; none where the suite was built for another gold."""
-        mark, numbers = self._tasks.get(task_id, ("", ()))
-        return numbers if mark == gold_mark(sql) else ()
+        return () if self.is_stale(task_id, sql) else self._tasks[task_id][1]
+
+    def is_stale(self, task_id: str, sql: str) -> bool:
+        """True where the suite was built without this task, or for another gold."""
+        return self._tasks.get(task_id, ("", ()))[0] != gold_mark(sql)
 
     def data(self, db_id: str, number: int) -> bytes:
         """An instance as the bytes of an SQLite file. Raises DataSetError where it isn't there."""

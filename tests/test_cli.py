@@ -396,7 +396,7 @@ def test_score_says_what_is_unknown_missing_and_wrong(part: Path, gold_sql: dict
     result = run("score", "--predictions", path, "--dataset", part, "--out", target)  # starts a service of its own
     assert result.exit_code == 0, result.output
     total = len(gold_sql)
-    assert "1 predictions are for tasks that the data set has not: stranger" in result.stderr
+    assert "1 predictions name tasks that the data set does not have: stranger" in result.stderr
     assert f"{total - 3} of {total} tasks have no prediction and count as wrong" in result.stderr
     assert "sql failed" in result.stdout
     items = [json.loads(line) for line in target.read_text().splitlines()]

@@ -19,6 +19,7 @@ from data.check import check
 from data.records import Problem
 from data.spider import import_dataset
 from data.stats import render, stats
+from data.suite.build import build_instances
 from sqlenv.errors import DataSetError
 from sqlenv.tasks import BUNDLED, database_path
 from tests.spiders import database, spider
@@ -326,3 +327,48 @@ def test_stats_of_a_damaged_database(broken: Path) -> None:
     south(broken).unlink()
     database(south(broken), "CREATE TABLE shop(a)")
     assert stats(broken).databases[1].tables == 1
+
+
+# The instance suite
+
+
+@pytest.fixture(scope="module")
+def with_suite(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sound set with instances."""
+    path = Path(shutil.copytree(sound, tmp_path_factory.mktemp("suite") / "set"))
+    build_instances(path, jobs=1)
+    assert check(path) == []
+    return path
+
+
+@pytest.fixture
+def suite(with_suite: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be broken."""
+    return Path(shutil.copytree(with_suite, tmp_path / "set"))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 99}', '{"format": 1}', '{"format": 1, "tasks": {"x": 3}}'])
+def test_an_index_of_instances_that_is_none(suite: Path, text: str) -> None:
+    (suite / "instances" / "index.json").write_text(text)
+    (problem,) = found(suite)
+    assert problem.startswith("set/instances/index.json: can't be read")
+
+
+def test_an_archive_of_instances_that_is_gone(suite: Path) -> None:
+    (suite / "instances" / "south.zip").unlink()
+    (problem,) = found(suite)
+    assert problem.startswith("set/instances/south.zip: not an archive of instances")
+
+
+def test_an_archive_of_instances_of_another_database(suite: Path) -> None:
+    shutil.copyfile(suite / "instances" / "north.zip", suite / "instances" / "south.zip")
+    assert found(suite) == [
+        "set/instances/south.zip: is not the archive that index.json was written for: run sqlenv data build-instances"
+    ]
+
+
+def test_gold_that_was_edited_since_its_instances_were_built(suite: Path) -> None:
+    line = json.loads((suite / "gold.jsonl").read_text().splitlines()[0])
+    edit(suite / "gold.jsonl", 1, sql=line["sql"] + " ")
+    (problem,) = found(suite)
+    assert problem.startswith("set/instances/index.json: 1 tasks are not in the suite with the gold they have")

@@ -8,10 +8,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from data.draw import draw_style
-from data.hints import Hints, read_hints
-from data.instances import Content, Scratch, serialized
-from data.profile import Profile, read_profile
+from data.suite.draw import draw_style
+from data.suite.hints import Hints, read_hints
+from data.suite.instances import Content, Scratch, serialized
+from data.suite.profile import Profile, read_profile
 from sqlenv.gold import load_gold
 from sqlenv.schema import quote
 from sqlenv.tasks import BUNDLED, DataSet

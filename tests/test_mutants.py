@@ -7,13 +7,13 @@ import random
 import apsw
 import pytest
 
-from data.draw import draw_style
-from data.hints import read_hints
-from data.instances import Scratch
-from data.mutants import LITERAL, Mutant, literal_answer, mutants, rewritten
-from data.profile import Profile, read_profile
-from data.proof.rules import prover
-from data.trial import Runner, Trial
+from data.suite.draw import draw_style
+from data.suite.hints import read_hints
+from data.suite.instances import Scratch
+from data.suite.mutants import LITERAL, Mutant, literal_answer, mutants, rewritten
+from data.suite.profile import Profile, read_profile
+from data.suite.proof.rules import prover
+from data.suite.trial import Runner, Trial
 from sqlenv.gold import load_gold
 from sqlenv.schema import Schema, read_schema
 from sqlenv.tasks import BUNDLED, database_path

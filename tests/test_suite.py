@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from data.mutants import literal_answer
-from data.suite import build_instances
+from data.suite.build import build_instances
+from data.suite.mutants import literal_answer
 from data.write import GoldRecord, write_dataset
 from reward_service.app import make
 from reward_service.config import RewardSettings

@@ -11,8 +11,6 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +19,7 @@ import grpc
 
 from benchmarks.fidelity.corpus import Pair, ValueAnswer
 from data.examine import Examiner, answer_type
+from data.suite.build import build_instances
 from data.write import GoldRecord, write_dataset
 from reward_service import app
 from reward_service.config import RewardSettings
@@ -84,10 +83,7 @@ def make_golds(directory: Path, items: Sequence[Pair | ValueAnswer], suite: bool
 def _suite(directory: Path, wanted: bool) -> str:
     if not wanted:
         return "shipped database only, as asked"
-    build = getattr(import_module("data.suite"), "build_instances", None) if find_spec("data.suite") else None
-    if build is None:
-        return "shipped database only: data.suite.build_instances is not there"
-    build(directory, seed=0)
+    build_instances(directory, seed=0)
     return "instance suite by data.suite"
 
 

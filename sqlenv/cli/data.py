@@ -156,7 +156,7 @@ def build_instances_(
 
     Example: sqlenv data build-instances ~/data/spider --jobs 4
     """
-    from data.suite import TRIES, build_instances, read_report
+    from data.suite.build import TRIES, build_instances, read_report
 
     if report:
         out.print_json(data=read_report(directory))

@@ -103,6 +103,7 @@ def score(
     wrong; --split, --db and --difficulty say which tasks count.
 
     Example: sqlenv score --predictions predictions.jsonl --split eval --out scores.jsonl
+
     Example: sqlenv score --dataset spider --gold dev_gold.sql --predictions predicted.sql
     """
     with ExitStack() as stack:
@@ -168,7 +169,7 @@ def _warn(path: Path, found: dict[str, str], tasks: Sequence[Task], known: set[s
         _say(f"{path}: lines are taken in the order of the tasks, the first as {tasks[0].task_id}")
     unknown = [task_id for task_id in found if task_id not in known]
     if unknown:
-        _say(f"{len(unknown)} predictions are for tasks that the data set has not: {_few(unknown)}")
+        _say(f"{len(unknown)} predictions name tasks that the data set does not have: {_few(unknown)}")
     counted = {task.task_id for task in tasks}
     others = sum(task_id in known and task_id not in counted for task_id in found)
     if others:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from data.mutation.edits import Edit
-from data.mutation.scopes import Scopes
-from data.profile import Profile
-from data.proof.facts import Facts
-from data.proof.nodes import bare, conjuncts
+from data.suite.mutation.edits import Edit
+from data.suite.mutation.scopes import Scopes
+from data.suite.profile import Profile
+from data.suite.proof.facts import Facts
+from data.suite.proof.nodes import bare, conjuncts
 
 PASSING = (
     *(exp.Column, exp.Paren, exp.Add, exp.Sub, exp.Mul, exp.Cast, exp.Identifier, exp.Literal, exp.DataType),

@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from data.mutation.edits import Edit
-from data.mutation.scopes import Scopes
-from data.profile import Profile
-from data.proof.columns import PASSING, ColumnRules, is_passing
-from data.proof.domains import Domains
-from data.proof.facts import Facts
-from data.proof.nodes import bare, conjuncts
+from data.suite.mutation.edits import Edit
+from data.suite.mutation.scopes import Scopes
+from data.suite.profile import Profile
+from data.suite.proof.columns import PASSING, ColumnRules, is_passing
+from data.suite.proof.domains import Domains
+from data.suite.proof.facts import Facts
+from data.suite.proof.nodes import bare, conjuncts
 
 
 class RewriteRules:
-    """Rules for the edits of `data.mutation.rewrites`."""
+    """Rules for the edits of `data.suite.mutation.rewrites`."""
 
     def __init__(
         self,

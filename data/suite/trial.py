@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import apsw
 from sqlglot import exp
 
-from data.mutants import Mutant, parse
+from data.suite.mutants import Mutant, parse
 from reward_service.compare import Gold, agree
 from reward_service.gold import on_generated
 from reward_service.ordering import plan, strict

@@ -7,8 +7,8 @@ import random
 import re
 from collections.abc import Sequence
 
-from data.column import Column
-from data.hints import Constant
+from data.suite.column import Column
+from data.suite.hints import Constant
 from sqlenv.types import SqlValue
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from data.mutation.edits import Edit, Node, replaced
+from data.suite.mutation.edits import Edit, Node, replaced
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
 _LOST_FUNCTIONS = (exp.Round, exp.Abs, exp.Lower, exp.Upper, exp.Trim, exp.Cast)

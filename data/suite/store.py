@@ -14,8 +14,8 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.instances import Content, serialized
-from data.profile import Profile
+from data.suite.instances import Content, serialized
+from data.suite.profile import Profile
 from reward_service.instances import DICTIONARY, member, write_index
 
 __all__ = ["archive", "write_archive", "write_index"]

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from data.mutation.scopes import Scopes
-from data.proof.nodes import bare, conjuncts
+from data.suite.mutation.scopes import Scopes
+from data.suite.proof.nodes import bare, conjuncts
 
 _STRICT_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.Glob, exp.Between)
 _NOT_STRICT = (exp.Coalesce, exp.Case, exp.If, exp.Or, exp.Is, exp.Anonymous, exp.Subquery, exp.Select, exp.AggFunc)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from data.column import Column
-from data.hints import Hints, Place
-from data.neighbours import extremes, specials, wild
-from data.profile import Profile, Table
+from data.suite.column import Column
+from data.suite.hints import Hints, Place
+from data.suite.neighbours import extremes, specials, wild
+from data.suite.profile import Profile, Table
 from sqlenv.types import SqlValue
 
 MAX_GROUP = 110

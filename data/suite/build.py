@@ -1,7 +1,7 @@
 """Builds the instance suite of a data set: `build_instances(DIR)`, offline, seeded, parallel by database.
 
 For each task a few small instances of its schema are found such that every mutant of gold that isn't equal to it gives
-another result on one of them (`data.suite_task`). What comes out is a function of the data set, the seed and the number
+another result on one of them (`data.suite.task`). What comes out is a function of the data set, the seed and the number
 of tries: the same bytes again, however many processes work. Nothing is written before all is done; then the new folder
 takes the place of the old one.
 
@@ -24,12 +24,12 @@ from pathlib import Path
 
 import apsw
 
-from data.instances import Scratch
-from data.profile import read_profile
-from data.suite_report import REPORT, DatabaseResult, SuiteReport, TaskResult, summarize, write_report
-from data.suite_store import archive, write_archive, write_index
-from data.suite_task import TaskBuilder, TaskSuite
-from data.trial import SHIPPED_VM_STEPS, Runner
+from data.suite.instances import Scratch
+from data.suite.profile import read_profile
+from data.suite.report import REPORT, DatabaseResult, SuiteReport, TaskResult, summarize, write_report
+from data.suite.store import archive, write_archive, write_index
+from data.suite.task import TaskBuilder, TaskSuite
+from data.suite.trial import SHIPPED_VM_STEPS, Runner
 from reward_service.instances import FOLDER, gold_mark
 from sqlenv.errors import DataSetError
 from sqlenv.gold import GoldTask, load_gold

@@ -1,8 +1,8 @@
 """Mutants of a gold query: what a person or a model who almost understood the question would write instead.
 
-Each mutant is one edit of gold's syntax tree; the kinds are in `data.mutation`. Mutants are written by sqlglot, never
-run here, and those that don't compile on the schema are left out. Two more kinds are not edits: the answer itself,
-copied from the shipped database and written as constants (`literal_answer`), and gold as sqlglot writes it
+Each mutant is one edit of gold's syntax tree; the kinds are in `data.suite.mutation`. Mutants are written by sqlglot,
+never run here, and those that don't compile on the schema are left out. Two more kinds are not edits: the answer
+itself, copied from the shipped database and written as constants (`literal_answer`), and gold as sqlglot writes it
 (`rewritten`), which tells whether the edits' texts can be trusted.
 
 What is not generated, because the scorer's rules call it equal or wrong without any instance: selected columns in
@@ -19,13 +19,13 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from data.mutation.columns import columns
-from data.mutation.edits import Edit, apply
-from data.mutation.predicates import predicates
-from data.mutation.results import results
-from data.mutation.rewrites import rewrites
-from data.mutation.scopes import Scopes
-from data.mutation.values import values
+from data.suite.mutation.columns import columns
+from data.suite.mutation.edits import Edit, apply
+from data.suite.mutation.predicates import predicates
+from data.suite.mutation.results import results
+from data.suite.mutation.rewrites import rewrites
+from data.suite.mutation.scopes import Scopes
+from data.suite.mutation.values import values
 from sqlenv.schema import Schema, quote
 from sqlenv.types import Row, SqlValue
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from data.mutation.edits import Edit, Node, is_exists, replaced
-from data.mutation.scopes import Scopes, Visible
+from data.suite.mutation.edits import Edit, Node, is_exists, replaced
+from data.suite.mutation.scopes import Scopes, Visible
 
 MAX_OTHERS = 3
 """Columns that one reference is confused with."""

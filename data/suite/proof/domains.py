@@ -1,7 +1,7 @@
 """Comparisons that come out the same for every value that can stand there.
 
 `COUNT(*) > 1` and `COUNT(*) <> 1` are one condition: no group has 0 rows. So are `flag = 'Y'` and `flag >= 'Y'` where
-the column holds 'N' and 'Y' only. What a column can hold is what `data.profile` says instances keep to.
+the column holds 'N' and 'Y' only. What a column can hold is what `data.suite.profile` says instances keep to.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Callable
 import apsw
 from sqlglot import exp
 
-from data.hints import Hints
-from data.mutation.scopes import Scopes
-from data.profile import Profile
-from data.proof.facts import Facts
-from data.proof.nodes import bare
+from data.suite.hints import Hints
+from data.suite.mutation.scopes import Scopes
+from data.suite.profile import Profile
+from data.suite.proof.facts import Facts
+from data.suite.proof.nodes import bare
 from sqlenv.types import SqlValue
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.Glob)

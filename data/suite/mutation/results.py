@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from data.mutation.edits import Edit, Node, drops_duplicates, is_membership, replaced, without
-from data.mutation.scopes import Scopes
+from data.suite.mutation.edits import Edit, Node, drops_duplicates, is_membership, replaced, without
+from data.suite.mutation.scopes import Scopes
 
 _AGGREGATES: dict[type[exp.Expr], tuple[type[exp.Expr], ...]] = {
     exp.Min: (exp.Max,),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from data.mutation.edits import Edit, Node, replaced, without
+from data.suite.mutation.edits import Edit, Node, replaced, without
 
 _SHIFTS: dict[type[exp.Expr], tuple[type[exp.Expr], ...]] = {
     exp.LT: (exp.LTE, exp.GT, exp.NEQ),

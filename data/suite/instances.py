@@ -1,4 +1,4 @@
-"""Small random instances of a database's schema, valid by the rules of `data.profile`, drawn for a query's hints.
+"""Small random instances of a database's schema, valid by the rules of `data.suite.profile`, drawn for a query's hints.
 
 Rows are drawn one at a time and put into a scratch database, whose own constraints have the last word: a row that
 SQLite refuses is drawn again. What SQLite doesn't check (foreign keys, keys that are none by the schema) is
@@ -11,10 +11,10 @@ import random
 
 import apsw
 
-from data.column import Column
-from data.draw import Pools, Style
-from data.hints import Hints
-from data.profile import Profile, Reference, Table
+from data.suite.column import Column
+from data.suite.draw import Pools, Style
+from data.suite.hints import Hints
+from data.suite.profile import Profile, Reference, Table
 from sqlenv.schema import quote
 from sqlenv.types import Row, SqlValue
 

@@ -6,12 +6,12 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from data.draw import draw_style, probe_style
-from data.hints import Hints, read_hints
-from data.instances import Content, Scratch
-from data.mutants import Mutant, literal_answer, mutants, rewritten
-from data.proof.rules import prover
-from data.trial import Runner, Trial, vacuous
+from data.suite.draw import draw_style, probe_style
+from data.suite.hints import Hints, read_hints
+from data.suite.instances import Content, Scratch
+from data.suite.mutants import Mutant, literal_answer, mutants, rewritten
+from data.suite.proof.rules import prover
+from data.suite.trial import Runner, Trial, vacuous
 from sqlenv.types import Row
 
 MIN_TRIES = 24

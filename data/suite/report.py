@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from data.mutants import LITERAL, Mutant
-from data.suite_task import TaskSuite
+from data.suite.mutants import LITERAL, Mutant
+from data.suite.task import TaskSuite
 
 REPORT = "report.json"
 

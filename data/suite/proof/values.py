@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from data.mutation.edits import Edit
-from data.mutation.scopes import Scopes
-from data.proof.columns import ColumnRules
-from data.proof.domains import Domains
-from data.proof.nodes import bare
+from data.suite.mutation.edits import Edit
+from data.suite.mutation.scopes import Scopes
+from data.suite.proof.columns import ColumnRules
+from data.suite.proof.domains import Domains
+from data.suite.proof.nodes import bare
 
 
 class ValueRules:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from data.mutation.edits import Edit
-from data.mutation.scopes import Scopes
-from data.profile import Profile
-from data.proof.facts import Facts
-from data.proof.nodes import bare, conjuncts
+from data.suite.mutation.edits import Edit
+from data.suite.mutation.scopes import Scopes
+from data.suite.profile import Profile
+from data.suite.proof.facts import Facts
+from data.suite.proof.nodes import bare, conjuncts
 
 
 def join_rule(edit: Edit, facts_of: Callable[[exp.Select], Facts], scopes: Scopes, profile: Profile) -> str:

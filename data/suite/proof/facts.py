@@ -1,6 +1,6 @@
 """What holds of the rows of one SELECT: which are unique, which columns are never NULL, whether there is more than one.
 
-See `data.proof.relations` for what that is worked out from.
+See `data.suite.proof.relations` for what that is worked out from.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from functools import cached_property
 
 from sqlglot import exp
 
-from data.mutation.scopes import Scopes
-from data.profile import Profile
-from data.proof.nodes import bare, is_aggregated
-from data.proof.relations import Relations, Source
+from data.suite.mutation.scopes import Scopes
+from data.suite.profile import Profile
+from data.suite.proof.nodes import bare, is_aggregated
+from data.suite.proof.relations import Relations, Source
 
 
 class Facts(Relations):

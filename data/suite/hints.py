@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from data.mutants import parse
-from data.mutation.scopes import Scopes
+from data.suite.mutants import parse
+from data.suite.mutation.scopes import Scopes
 from sqlenv.schema import Schema
 
 Place = tuple[str, str]

@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from data.hints import Hints
-from data.mutation.edits import Edit, is_membership
-from data.mutation.scopes import Scopes
-from data.profile import Profile
-from data.proof.columns import ColumnRules
-from data.proof.domains import Domains
-from data.proof.facts import Facts
-from data.proof.joins import join_rule, large_groups_only
-from data.proof.nodes import bare
-from data.proof.rewrites import RewriteRules
-from data.proof.values import ValueRules
+from data.suite.hints import Hints
+from data.suite.mutation.edits import Edit, is_membership
+from data.suite.mutation.scopes import Scopes
+from data.suite.profile import Profile
+from data.suite.proof.columns import ColumnRules
+from data.suite.proof.domains import Domains
+from data.suite.proof.facts import Facts
+from data.suite.proof.joins import join_rule, large_groups_only
+from data.suite.proof.nodes import bare
+from data.suite.proof.rewrites import RewriteRules
+from data.suite.proof.values import ValueRules
 
 ONE_ROW = "there is one row at most"
 
@@ -252,7 +252,7 @@ class Prover:
 
 
 def prover(profile: Profile, hints: Hints) -> Callable[[exp.Expr, Scopes], Callable[[Edit], str]]:
-    """What `data.mutants.mutants` takes as its `prover`."""
+    """What `data.suite.mutants.mutants` takes as its `prover`."""
 
     def start(tree: exp.Expr, scopes: Scopes) -> Callable[[Edit], str]:
         return Prover(scopes, profile, hints).prove

@@ -31,7 +31,7 @@ from pathlib import Path
 
 import apsw
 
-from data.column import Column, read_column
+from data.suite.column import Column, read_column
 from sqlenv.schema import Schema, quote, read_schema
 from sqlenv.types import Row
 

@@ -1,1 +1,0 @@
-"""Edits of a query's syntax tree, each a mistake that a person or a model makes. `data.mutants` puts them together."""
