@@ -42,9 +42,9 @@ class Explorer:
         """Names of a database's tables."""
         return self._sandboxes[db_id].schema.names
 
-    def row_count(self, db_id: str, table: str) -> int:
+    async def row_count(self, db_id: str, table: str) -> int:
         """Rows of a table; -1 for a view that is too slow to count."""
-        return self._sandboxes[db_id].row_count(table)
+        return await self._executor.row_count(self._sandboxes[db_id], table)
 
     async def act(self, db_id: str, action: Action, seed: int) -> Seen:
         """Does `action`. Raises TypeError for an answer: it does nothing to a database."""
@@ -56,7 +56,7 @@ class Explorer:
                 table = sandbox.schema.find(name)
                 if table is None:
                     return Seen(Outcome(no_such_table(name[:100], sandbox.schema.names), 0))
-                total = sandbox.row_count(table.name)
+                total = await self._executor.row_count(sandbox, table.name)
                 size = f"{total:,} row{'' if total == 1 else 's'}" if total >= 0 else "a view"
                 if isinstance(action, Describe):
                     return Seen(Outcome(table.description(), 0), f"{table.name}: {size}")

@@ -29,25 +29,52 @@ ALLOWED_FUNCTIONS = frozenset(
 # Table-valued functions that read nothing but their arguments.
 ALLOWED_VIRTUAL_TABLES = frozenset({"json_each", "json_tree"})
 
+CATALOG = "The catalog can't be queried: the tables are listed, DESCRIBE shows their columns."
+"""Why a query of the catalog is refused, in words for the agent."""
+
+# Virtual tables that SQLite makes when they are first named, so that no list of modules has them.
+_LATE_MODULES = frozenset({"bytecode", "carray", "completion", "generate_series", "tables_used"})
+
 _CATALOG = frozenset({"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"})
+_NO_TABLE = "no such table: "
 _PASS = frozenset({apsw.SQLITE_SELECT, apsw.SQLITE_RECURSIVE})
 
 
 class Authorizer:
     """Allows or refuses each thing that one connection's statements ask for, and remembers why it refused.
 
-    `denied` holds the reason of the last refusal in words for the agent, or None.
+    `denied` holds the reason of the last refusal in words for the agent, or None; `overrun` tells whether a statement
+    asked more often than `begin` allowed.
     """
 
     def __init__(self, tables: Collection[str], modules: Collection[str]) -> None:
         """`tables` are the database's own; `modules` the virtual-table modules that SQLite was built with."""
         self._tables = frozenset(name.lower() for name in tables) | ALLOWED_VIRTUAL_TABLES
-        self._modules = frozenset(name.lower() for name in modules)
+        self._modules = _LATE_MODULES | frozenset(name.lower() for name in modules)
         self.denied: str | None = None
+        self.overrun = False
+        self._calls = self._max_calls = 0
+
+    def begin(self, max_calls: int) -> None:
+        """Forgets the last statement; the next one may ask `max_calls` times."""
+        self.denied, self.overrun = None, False
+        self._calls, self._max_calls = 0, max_calls
+
+    def explain(self, words: str) -> str | None:
+        """Why the last statement was refused, or has no table that SQLite's `words` miss; None if not on purpose."""
+        if self.denied is None and words.startswith(_NO_TABLE):
+            name = words.removeprefix(_NO_TABLE).lower().removeprefix("main.").removeprefix("temp.")
+            if name in self._modules or name.startswith(("sqlite_", "pragma_")):
+                return _outside(name)
+        return self.denied
 
     def __call__(
         self, operation: int, first: str | None, second: str | None, database: str | None, source: str | None
     ) -> int:
+        self._calls += 1
+        if self._calls > self._max_calls:
+            self.overrun = True
+            return apsw.SQLITE_DENY
         if operation in _PASS:
             return apsw.SQLITE_OK
         if operation == apsw.SQLITE_READ:
@@ -67,11 +94,15 @@ class Authorizer:
         if table in self._tables:
             return apsw.SQLITE_OK
         if table in _CATALOG:
-            return self._deny("The catalog can't be queried: the tables are listed, DESCRIBE shows their columns.")
+            return self._deny(CATALOG)
         if table in self._modules or table.startswith(("sqlite_", "pragma_")):
-            return self._deny(f"Table {table!r} is not part of this database.")
+            return self._deny(_outside(table))
         return apsw.SQLITE_OK  # a recursive common table expression reads itself under its own name
 
     def _deny(self, why: str) -> int:
         self.denied = why
         return apsw.SQLITE_DENY
+
+
+def _outside(table: str) -> str:
+    return f"Table {table[:100]!r} is not part of this database."

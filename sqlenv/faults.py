@@ -22,6 +22,7 @@ class Stop(Enum):
     VM_STEPS = (ErrorKind.TIMEOUT, "The query did too much work and was stopped. Filter earlier, or join on keys.")
     WALL_CLOCK = (ErrorKind.TIMEOUT, "The query took too long and was stopped. Filter earlier, or join on keys.")
     MEMORY = (ErrorKind.OUT_OF_MEMORY, "The query needed too much memory and was stopped.")
+    TOO_COMPLEX = (ErrorKind.TOO_LARGE, "The query is too complex: it names too many columns, tables or functions.")
     MULTIPLE_STATEMENTS = (ErrorKind.MULTIPLE_STATEMENTS, "Only one statement is allowed in a query.")
     NOT_SELECT = (ErrorKind.NOT_ALLOWED, "Only a single SELECT is allowed.")
     EMPTY = (ErrorKind.EMPTY_SQL, "There is no SQL in the query.")
@@ -38,7 +39,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], ErrorKind], ...] = (
     (re.compile(r"no such column: (?P<name>.*)"), ErrorKind.NO_SUCH_COLUMN),
     (re.compile(r"no such function: (?P<name>.*)"), ErrorKind.NO_SUCH_FUNCTION),
     (
-        re.compile(r"too big|too large|too many|too long|too deep|too complex|at most|exceeds|parser stack overflow"),
+        re.compile(
+            r"too big|too large|too many|too long|too deep|too complex|at most|exceeds|parser stack overflow|"
+            r"[Rr]ecursion limit"
+        ),
         ErrorKind.TOO_LARGE,
     ),
     (re.compile(r"syntax error|incomplete input|unrecognized token"), ErrorKind.SYNTAX),
@@ -56,7 +60,7 @@ def explain(error: BaseException, stop: Stop | None, denied: str | None, tables:
         return stop.failure()
     if denied is not None:
         return ActionFailure(ErrorKind.NOT_ALLOWED, denied)
-    if isinstance(error, (MemoryError, apsw.NoMemError)):
+    if isinstance(error, (MemoryError, apsw.NoMemError)) or str(error).endswith("out of memory"):
         return Stop.MEMORY.failure()
     if isinstance(error, UnicodeDecodeError):
         return ActionFailure(ErrorKind.SQL, "A value is not valid text; wrap the column in hex() to look at it.")

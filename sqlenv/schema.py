@@ -52,7 +52,8 @@ class Schema:
 
     def find(self, name: str) -> Table | None:
         """The table of this name in any case, quoted or not; None if there is none."""
-        return self._by_name.get(name.strip().strip("\"'`[]").lower())
+        exact = self._by_name.get(name.lower())  # first: a name may begin with a quote
+        return exact or self._by_name.get(name.strip().strip("\"'`[]").lower())
 
 
 def quote(identifier: str) -> str:

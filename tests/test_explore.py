@@ -213,8 +213,8 @@ async def test_answers_touch_no_database(explorer: Explorer, action: AnswerValue
         await explorer.act("db", action, 0)
 
 
-def test_tables_and_row_counts(explorer: Explorer) -> None:
+async def test_tables_and_row_counts(explorer: Explorer) -> None:
     names = explorer.tables("db")
     assert names == ("big", "mid", "small", "empty", "one", "pair", 'odd " name; --', "seen", "endless")
-    counts = [explorer.row_count("db", name) for name in names]
+    counts = [await explorer.row_count("db", name) for name in names]
     assert counts == [30_000, 100, 3, 0, 1, 100, 50, 50, -1]
