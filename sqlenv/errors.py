@@ -10,9 +10,12 @@
         ├── StepOutOfRange      OUT_OF_RANGE          STEP_OUT_OF_RANGE
         ├── EpisodeFinished     FAILED_PRECONDITION   EPISODE_FINISHED
         ├── VersionMismatch     FAILED_PRECONDITION   DATASET_MISMATCH
-        ├── Exhausted           RESOURCE_EXHAUSTED    SESSIONS_EXHAUSTED, MESSAGE_TOO_LARGE        (retry hint)
-        ├── Unavailable         UNAVAILABLE           DRAINING, REWARD_UNAVAILABLE, STEP_CANCELLED, UNREACHABLE
+        ├── Exhausted           RESOURCE_EXHAUSTED    SESSIONS_EXHAUSTED, MESSAGE_TOO_LARGE, TOO_MANY_CALLS (retry hint)
+        ├── Unavailable         UNAVAILABLE           DRAINING, REWARD_UNAVAILABLE, STEP_CANCELLED, UNREACHABLE,
+        │                                             DATASET_CHANGED
         ├── DeadlineExceeded    DEADLINE_EXCEEDED     DEADLINE_EXCEEDED
+        ├── Unauthenticated     UNAUTHENTICATED       TOKEN_MISSING, TOKEN_UNKNOWN
+        ├── HandshakeFailed     UNAVAILABLE           HANDSHAKE_FAILED                 (never crosses the wire)
         └── Internal            INTERNAL              INTERNAL                     (a fault of ours; never a detail)
 
 On the wire an error is a google.rpc.Status with ErrorInfo{reason, domain "sqlenv"}, BadRequest for fields and RetryInfo
@@ -131,6 +134,20 @@ class DeadlineExceeded(ServiceError):
     default_reason = "DEADLINE_EXCEEDED"
 
 
+class Unauthenticated(ServiceError):
+    """The server wants a token, and none was shown or one that it doesn't know."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+    default_reason = "TOKEN_MISSING"
+
+
+class HandshakeFailed(ServiceError):
+    """The two ends don't agree on TLS; the message says what to change. Trying again won't help."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    default_reason = "HANDSHAKE_FAILED"
+
+
 class Internal(ServiceError):
     """A fault of the server's; its log knows more."""
 
@@ -138,7 +155,7 @@ class Internal(ServiceError):
     default_reason = "INTERNAL"
 
 
-_BY_REASON: dict[str, type[ServiceError]] = {VersionMismatch.default_reason: VersionMismatch}
+_BY_REASON: dict[str, type[ServiceError]] = {kind.default_reason: kind for kind in (VersionMismatch, HandshakeFailed)}
 _BY_CODE: dict[int, type[ServiceError]] = {
     kind.code.value[0]: kind
     for kind in (
@@ -150,6 +167,7 @@ _BY_CODE: dict[int, type[ServiceError]] = {
         Exhausted,
         Unavailable,
         DeadlineExceeded,
+        Unauthenticated,
         Internal,
     )
 }
@@ -213,6 +231,8 @@ def from_rpc_error(error: grpc.RpcError) -> ServiceError:
     if code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
         return Unavailable(details)  # ours carry details: this is the transport's word for a connection that broke
     kind = _BY_CODE.get(code.value[0], ServiceError)
+    if kind is Exhausted and "pending requests" in details:  # the server has more calls waiting than gRPC lets in
+        return Exhausted(details, "TOO_MANY_CALLS", retry_after_s=0.25)
     reason = "MESSAGE_TOO_LARGE" if kind is Exhausted and "message" in details.lower() else ""
     if kind is ServiceError:  # not one of ours: a proxy's, or a method that the server does not have
         return ServiceError(f"{code.name}: {details}", code.name)

@@ -17,9 +17,11 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
+from sqlenv import logs
 from sqlenv.errors import Internal, InvalidArgument, ServiceError, to_status
 
 log = logging.getLogger(__name__)
+failures = logs.FailureLog()
 
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]]
 
@@ -34,9 +36,10 @@ _UNDECODABLE = _Undecodable()
 def service_error(error: BaseException, method: str) -> ServiceError:
     """What the caller is told of `error`; what it may not be told goes to the log."""
     if isinstance(error, ServiceError):
+        failures.write(error, method)
         return error
     incident = uuid.uuid4().hex[:12]
-    log.error("incident %s in %s", incident, method, exc_info=error)
+    log.error("incident %s in %s", incident, method, exc_info=error, extra={"incident": incident})
     return Internal(f"internal error; the server's log has it as incident {incident}")
 
 

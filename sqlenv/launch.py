@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import secrets
 import shutil
 import signal
 import subprocess
@@ -48,6 +49,7 @@ class _Child:
     process: subprocess.Popen[str]
     log: Path
     address: str = ""
+    metrics_url: str = ""
 
     def failure(self, what: str) -> LaunchError:
         tail = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
@@ -64,7 +66,8 @@ class _Child:
         if not lines:
             raise self.failure(f"did not start within {START_S:g} s")
         try:
-            self.address = json.loads(lines[0])["address"]
+            about = json.loads(lines[0])
+            self.address, self.metrics_url = about["address"], about.get("metrics", "")
         except (ValueError, KeyError, TypeError):
             self.process.wait()
             raise self.failure(f"did not start (exit status {self.process.returncode})") from None
@@ -100,6 +103,11 @@ class Launched:
             if status is not None:
                 raise child.failure(f"ended by itself (exit status {status})")
 
+    @property
+    def metrics_urls(self) -> list[str]:
+        """Where the metrics of those services are that have a port for them."""
+        return [child.metrics_url for child in reversed(self._children) if child.metrics_url]
+
     def pid(self, name: str) -> int:
         """The process of "environment" or "reward"."""
         return next(child.process.pid for child in self._children if child.name == name)
@@ -117,6 +125,22 @@ class Launched:
             self._children.pop()
 
 
+@dataclass(frozen=True)
+class Guarded:
+    """Files that guard the ports which others can reach: TLS certificate and key, authorities of clients, tokens."""
+
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    client_ca: Path | None = None
+    tokens: Path | None = None
+
+    def settings(self) -> dict[str, str]:
+        """As settings of a service."""
+        names = ("TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_CLIENT_CA_FILE", "TOKENS_FILE")
+        files = (self.tls_cert, self.tls_key, self.client_ca, self.tokens)
+        return {name: str(file.absolute()) for name, file in zip(names, files, strict=True) if file}
+
+
 @contextmanager
 def launch(
     dataset: Path = BUNDLED,
@@ -124,30 +148,34 @@ def launch(
     host: str = "127.0.0.1",
     port: int = 0,
     insecure: bool = False,
+    guarded: Guarded | None = None,
     reward_port: int | None = None,
     environment: bool = True,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[Launched]:
     """Starts the services on `dataset` and stops them at the end of the block.
 
-    `port`: of the environment service; 0 takes a free one. `reward_port`: TCP port for the reward service, which else
-    listens on a UNIX socket that only this user can reach. `environment=False` starts the reward service alone.
-    `settings`: further SQLENV_… variables. Raises LaunchError where a service does not start.
+    `port`: of the environment service; 0 takes a free one. `reward_port`: TCP port for the reward service, beside the
+    UNIX socket that only this user can reach. `guarded`: TLS and tokens of these ports. `environment=False` starts the
+    reward service alone. `settings`: further SQLENV_… variables. Raises LaunchError where a service does not start.
     """
     folder = _private_folder()
     launched = Launched("", "", dataset, {})
     try:
         deadline = time.monotonic() + START_S
         common = {"HOST": host, "DATASET_DIR": str(dataset.resolve()), "INSECURE": str(insecure).lower()}
-        place = {"UNIX_SOCKET": str(folder / "reward.sock")} if reward_port is None else {"PORT": str(reward_port)}
+        shield = (guarded or Guarded()).settings()
+        place = {"UNIX_SOCKET": str(folder / "reward.sock")}
+        between: dict[str, str] = {}
+        if reward_port is not None:
+            place |= {"TCP_TOO": "true", "PORT": str(reward_port)} | shield
+            if "TOKENS_FILE" in shield:  # the environment service gets a token that nobody else has
+                place["TOKEN"] = between["REWARD_TOKEN"] = secrets.token_urlsafe(32)
         reward = _start("reward", "REWARD", common | place, folder, settings)
         launched._children.append(reward)
         launched.logs[reward.name] = reward.log
-        if reward_port is not None:  # else its address is known already, and both can start at the same time
-            reward.wait_until_it_listens(deadline)
-        if environment:
-            target = _local(reward.address) or f"unix:{folder / 'reward.sock'}"
-            own = {"PORT": str(port), "REWARD_TARGET": target}
+        if environment:  # the socket's place is known already, so both can start at the same time
+            own = {"PORT": str(port), "REWARD_TARGET": f"unix:{folder / 'reward.sock'}"} | shield | between
             env = _start("environment", "ENV", common | own, folder, settings)
             launched._children.append(env)
             launched.logs[env.name] = env.log
@@ -164,7 +192,8 @@ def launch(
 
 def _start(name: str, prefix: str, own: Mapping[str, str], folder: Path, settings: Mapping[str, str] | None) -> _Child:
     # What a user has set for services of their own (addresses, sockets, TLS) must not reach these.
-    placed = ("HOST", "PORT", "UNIX_SOCKET", "REWARD_TARGET", "REWARD_CA_FILE")
+    placed = ("HOST PORT UNIX_SOCKET TCP_TOO TLS_CERT_FILE TLS_KEY_FILE TLS_CLIENT_CA_FILE TOKENS_FILE TOKEN").split()
+    placed += ("REWARD_TARGET REWARD_CA_FILE REWARD_CERT_FILE REWARD_KEY_FILE REWARD_TOKEN METRICS_PORT").split()
     environ = {
         key: value for key, value in os.environ.items() if key.upper() not in {f"SQLENV_{prefix}_{p}" for p in placed}
     }

@@ -15,8 +15,9 @@ import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
+from sqlenv.access import AccessOptions
 from sqlenv.aio import AsyncRewardClient
 from sqlenv.client import DEFAULT_REWARD_TARGET, RewardClient
 from sqlenv.errors import InvalidArgument, ServiceError, Unavailable, from_status
@@ -84,19 +85,22 @@ def sql_reward(
     timeout_s: float = 60.0,
     patience_s: float = 60.0,
     name: str = "sql_reward",
+    **access: Unpack[AccessOptions],
 ) -> Callable[..., list[float | None]]:
     """A reward function that scores the SQL in each completion through the reward service at `target`.
 
     Called with `completions` and a column of task ids; other arguments are TRL's and are not needed. A scorer that
     stays away longer than `patience_s` gives None for every completion: an outage must not become training data.
-    Raises ValueError where the column is missing and InvalidArgument where a task is unknown: the data sets don't fit.
+    `access`: TLS and token, see `sqlenv.access.AccessOptions`; where they don't fit, raises Unauthenticated or
+    HandshakeFailed. Raises ValueError where the column is missing and InvalidArgument where a task is unknown: the data
+    sets don't fit.
     """
     rewards = weights or Weights()
     clients: list[RewardClient] = []
 
     def reward(completions: Sequence[Completion], **columns: Any) -> list[float | None]:
         if not clients:  # not before: the function may be made before a trainer forks
-            clients.append(RewardClient(target, timeout_s=timeout_s, retry=Retry(patience_s=patience_s)))
+            clients.append(RewardClient(target, timeout_s=timeout_s, retry=Retry(patience_s=patience_s), **access))
         asked = _Asked(completions, columns, task_column, extract)
         try:
             results = [r for pairs in asked.batches() for r in clients[0].batch_score_sql(pairs)]
@@ -117,6 +121,7 @@ def async_sql_reward(
     timeout_s: float = 60.0,
     patience_s: float = 60.0,
     name: str = "sql_reward",
+    **access: Unpack[AccessOptions],
 ) -> Callable[..., Awaitable[list[float | None]]]:
     """As `sql_reward`, but a coroutine function: TRL runs those of several reward functions side by side."""
     rewards = weights or Weights()
@@ -124,7 +129,9 @@ def async_sql_reward(
     async def reward(completions: Sequence[Completion], **columns: Any) -> list[float | None]:
         asked = _Asked(completions, columns, task_column, extract)
         # A client of its own for each call: the trainer may run each on another event loop.
-        async with AsyncRewardClient(target, timeout_s=timeout_s, retry=Retry(patience_s=patience_s)) as client:
+        async with AsyncRewardClient(
+            target, timeout_s=timeout_s, retry=Retry(patience_s=patience_s), **access
+        ) as client:
             try:
                 results = [r for pairs in asked.batches() for r in await client.batch_score_sql(pairs)]
             except Unavailable as error:

@@ -11,21 +11,26 @@ import json
 import logging
 import os
 import signal
-import socket
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from sqlenv.errors import ConfigError, Unavailable
+from sqlenv import logs
+from sqlenv.auth import AuthInterceptor
+from sqlenv.callers import CallerInterceptor
+from sqlenv.errors import Unavailable
+from sqlenv.fairness import Turns
 from sqlenv.interceptor import ErrorInterceptor
+from sqlenv.listen import listen, options
+from sqlenv.observe import ObservingInterceptor
 from sqlenv.settings import ServerSettings
+from sqlenv.telemetry import Telemetry
+from sqlenv.tokens import TokenBook
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +41,13 @@ DRAIN_RETRY_S = 1.0
 class Drain:
     """Tells the handlers of a server that it is going away, and waits for what still runs.
 
-    `busy` says whether anything is worth waiting for; `wake` ends idle streams.
+    `busy` says whether anything is worth waiting for; `wake` ends idle streams; `hurry` ends all that still runs.
     """
 
     busy: Callable[[], bool] = lambda: False
     wake: list[Callable[[], None]] = field(default_factory=list)
     started: bool = False
+    hurry: bool = False
 
     def refuse(self) -> None:
         """Raises Unavailable once draining: what starts something new calls this first."""
@@ -57,6 +63,7 @@ class Service:
     name: str
     add: Callable[[grpc.aio.Server], None]
     close: Callable[[], Awaitable[None]] | None = None
+    telemetry: Telemetry | None = None
 
 
 @dataclass
@@ -68,6 +75,7 @@ class Running:
     health: health.aio.HealthServicer
     drain: Drain
     drain_ms: int
+    metrics_url: str = ""
 
     async def stop(self) -> None:
         """Turns health to NOT_SERVING, lets running work end within the drain time, then stops."""
@@ -76,27 +84,28 @@ class Running:
         self.drain.started = True
         await self.health.enter_graceful_shutdown()
         deadline = time.monotonic() + self.drain_ms / 1000
-        while self.drain.busy() and time.monotonic() < deadline:
+        while self.drain.busy() and time.monotonic() < deadline and not self.drain.hurry:
             await asyncio.sleep(0.02)
         for wake in self.drain.wake:
             wake()
-        await self.server.stop(grace=max(0.2, deadline - time.monotonic()))
+        stopping = asyncio.ensure_future(self.server.stop(grace=max(0.2, deadline - time.monotonic())))
+        while not (await asyncio.wait({stopping}, timeout=0.05))[0]:
+            if self.drain.hurry:
+                await self.server.stop(0)
 
 
 @asynccontextmanager
 async def running(settings: ServerSettings, services: list[Service], drain: Drain) -> AsyncIterator[Running]:
     """A server that serves `services` until the block ends. Raises ConfigError where it can't listen."""
+    telemetry = next(filter(None, (service.telemetry for service in services)), None) or Telemetry("other")
+    book = token_book(settings)
+    auth = [AuthInterceptor(book)] if book else []
+    shared = turns(settings)
+    shared.on_wait = telemetry.metrics.queue_seconds["fairness"].observe
+    callers = (shared, settings.tls_client_ca_file is not None)
     server = grpc.aio.server(
-        interceptors=[ErrorInterceptor()],
-        options=[
-            ("grpc.max_receive_message_length", settings.max_message_bytes),
-            ("grpc.max_send_message_length", settings.max_message_bytes),
-            ("grpc.so_reuseport", 0),  # a second server on the same port is a mistake, not a replica
-            # A rollout may think for minutes between two steps: let its pings through.
-            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-            ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.keepalive_time_ms", 60_000),
-        ],
+        interceptors=[ObservingInterceptor(telemetry), *auth, ErrorInterceptor(), CallerInterceptor(*callers)],
+        options=options(settings),
     )
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
@@ -105,12 +114,17 @@ async def running(settings: ServerSettings, services: list[Service], drain: Drai
         await health_servicer.set(service.name, health_pb2.HealthCheckResponse.SERVING)
     names = [service.name for service in services] + [health.SERVICE_NAME, reflection.SERVICE_NAME]
     reflection.enable_server_reflection(names, server)
-    address = _listen(server, settings)
+    address = listen(server, settings)
     await server.start()
+    watch = [asyncio.get_running_loop().create_task(interceptor.watch()) for interceptor in auth]
     running_server = Running(address, server, health_servicer, drain, settings.drain_ms)
     try:
-        yield running_server
+        async with telemetry.serving(settings) as running_server.metrics_url:
+            yield running_server
+            await running_server.stop()  # metrics are served while it drains
     finally:
+        for task in watch:
+            task.cancel()
         await running_server.stop()
         for service in services:
             if service.close is not None:
@@ -119,50 +133,16 @@ async def running(settings: ServerSettings, services: list[Service], drain: Drai
             settings.unix_socket.unlink(missing_ok=True)
 
 
-def _listen(server: grpc.aio.Server, settings: ServerSettings) -> str:
-    if settings.unix_socket:
-        _clear(settings.unix_socket)
-        address = f"unix:{settings.unix_socket.absolute()}"
-        target = address
-    else:
-        host = f"[{settings.host}]" if ":" in settings.host.strip("[]") else settings.host
-        address = f"{host}:{settings.port}"
-        target = host
-    try:
-        if settings.tls_cert_file and settings.tls_key_file:
-            port = server.add_secure_port(address, _credentials(settings))
-        else:
-            port = server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise ConfigError(f"can't listen on {address}: the port is taken, or not ours to take") from error
-    return address if settings.unix_socket else f"{target}:{port}"
+def token_book(settings: ServerSettings) -> TokenBook | None:
+    """The tokens that let in; None where everybody may. Raises ConfigError."""
+    extra = settings.token.get_secret_value() if settings.token else ""
+    return TokenBook(settings.tokens_file, extra) if settings.tokens_file or extra else None
 
 
-def _clear(path: Path) -> None:
-    """Removes the socket that a killed server left; one that somebody answers on is not ours to take."""
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-        except (ConnectionRefusedError, FileNotFoundError):
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise ConfigError(f"can't listen on {path}: {error.strerror or error}") from None
-        else:
-            raise ConfigError(f"can't listen on {path}: another server answers there")
-
-
-def _credentials(settings: ServerSettings) -> grpc.ServerCredentials:
-    def read(path: Path | None) -> bytes | None:
-        try:
-            return path.read_bytes() if path else None
-        except OSError as error:
-            raise ConfigError(f"{path}: {error.strerror}") from None
-
-    pair = (read(settings.tls_key_file), read(settings.tls_cert_file))
-    authorities = read(settings.tls_client_ca_file)
-    return grpc.ssl_server_credentials(
-        [pair], root_certificates=authorities, require_client_auth=authorities is not None
-    )
+def turns(settings: ServerSettings) -> Turns:
+    """Turns as the settings ask for."""
+    bounds = (settings.max_in_flight, settings.max_peer_in_flight)
+    return Turns(settings.alone_in_flight, settings.shared_in_flight, *bounds)
 
 
 def serve(
@@ -170,10 +150,11 @@ def serve(
     settings: ServerSettings,
     make: Callable[[ServerSettings, Drain], Awaitable[list[Service]]],
 ) -> None:
-    """Runs a service until SIGTERM or SIGINT. Prints one line of JSON with its address once it listens."""
-    logging.basicConfig(
-        level=settings.log_level.upper(), stream=sys.stderr, format=f"%(asctime)s {name} %(levelname)s %(message)s"
-    )
+    """Runs a service until SIGTERM or SIGINT, of which a second one ends it without waiting for what still runs.
+
+    Prints one line of JSON with its address once it listens.
+    """
+    logs.configure(name, settings.log_level, settings.log_format)
     os.environ["TZ"] = "UTC"  # SQLite's 'localtime' asks the process; one zone everywhere keeps results equal
     time.tzset()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -193,11 +174,18 @@ async def _serve(
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    logs.name_unseen(loop)
     drain = Drain()
+
+    def end() -> None:
+        drain.hurry = stop.is_set()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
     async with running(settings, await make(settings, drain), drain) as server:
-        print(json.dumps({"service": name, "address": server.address, "pid": os.getpid()}), flush=True)
+        about = {"service": name, "address": server.address, "metrics": server.metrics_url, "pid": os.getpid()}
+        print(json.dumps(about), flush=True)
         log.info("listening on %s", server.address)
         await stop.wait()
         log.info("draining")

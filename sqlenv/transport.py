@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import grpc
-
-from sqlenv.errors import ConfigError, ServiceError, Unavailable, from_status
+from sqlenv.errors import ServiceError, Unavailable, from_status
 from sqlenv.v1 import environment_pb2, reward_pb2
 
 OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     # A policy may think for minutes between steps: notice a dead connection meanwhile, and don't let proxies drop it.
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
+    # Half a minute in all: within a call's default deadline and well within the default patience, so that what was
+    # sent into the void is sent again over another connection.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 8_000),
+    ("grpc.http2.ping_timeout_ms", 8_000),  # of gRPC's other pings, a minute by default, which hold up these
     ("grpc.keepalive_permit_without_calls", 1),
+    # A connection for each client: a server bounds the calls on one, and idle Play streams of others shouldn't count.
+    ("grpc.use_local_subchannel_pool", 1),
     # A server that was restarted should be found again at once, not after a growing back-off.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 2_000),  # in truth the time that an attempt may take
     ("grpc.max_reconnect_backoff_ms", 1_000),
 ]
 
@@ -76,13 +78,3 @@ def play_outcome(response: environment_pb2.PlayResponse) -> Any:
 def broken_stream() -> Unavailable:
     """What the requests of a Play stream that broke get: every one may be sent again."""
     return Unavailable("the stream to the server broke", reason="UNREACHABLE")
-
-
-def credentials(ca_file: str | Path | None) -> grpc.ChannelCredentials | None:
-    """TLS credentials, or None for plain text. Raises ConfigError where the file can't be read."""
-    if not ca_file:
-        return None
-    try:
-        return grpc.ssl_channel_credentials(Path(ca_file).read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{ca_file}: {error.strerror}") from None

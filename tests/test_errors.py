@@ -21,6 +21,7 @@ from sqlenv.errors import (
     DeadlineExceeded,
     EpisodeFinished,
     Exhausted,
+    HandshakeFailed,
     Internal,
     InvalidArgument,
     NotFound,
@@ -28,6 +29,7 @@ from sqlenv.errors import (
     SqlEnvError,
     StepConflict,
     StepOutOfRange,
+    Unauthenticated,
     Unavailable,
     VersionMismatch,
     from_rpc_error,
@@ -45,6 +47,8 @@ KINDS: list[type[ServiceError]] = [
     Exhausted,
     Unavailable,
     DeadlineExceeded,
+    Unauthenticated,
+    HandshakeFailed,
     Internal,
 ]
 words = st.text(st.characters(exclude_categories=["Cs"]))
@@ -74,8 +78,8 @@ def test_every_kind_is_listed_here_and_documented() -> None:
 def test_round_trip(
     kind: type[ServiceError], message: str, reason: str, field: str, retry_after_s: float | None
 ) -> None:
-    if VersionMismatch.default_reason in (kind.default_reason, reason):
-        reason = ""  # this reason tells the two kinds of FAILED_PRECONDITION apart
+    if {VersionMismatch.default_reason, HandshakeFailed.default_reason} & {kind.default_reason, reason}:
+        reason = ""  # these reasons tell apart the two kinds of FAILED_PRECONDITION, and of UNAVAILABLE
     error = kind(message, reason, field, retry_after_s)
     status = status_pb2.Status.FromString(to_status(error).SerializeToString())
     assert status.code == kind.code.value[0]

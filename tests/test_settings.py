@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
 
 from env_service.config import EnvSettings
+from gateway.config import GatewaySettings
 from reward_service.config import RewardSettings
 from sqlenv.errors import ConfigError
 from sqlenv.sandbox import Limits
@@ -19,6 +21,7 @@ from sqlenv.tasks import BUNDLED
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES: list[type[ServerSettings]] = [EnvSettings, RewardSettings]
+DOCUMENTED: list[type[BaseSettings]] = [*SERVICES, GatewaySettings]
 both = pytest.mark.parametrize("kind", SERVICES)
 
 
@@ -132,7 +135,7 @@ def test_tls_files_go_together(kind: type[ServerSettings], values: dict[str, Any
         {"session_ttl_ms": 0},
         {"query_vm_steps": 0},
         {"query_inline_vm_steps": 0},
-        {"query_threads": 0},
+        {"query_processes": 0},
         {"max_message_bytes": 10},
         {"reward_batch_steps": 0},
         {"insecure": "perhaps"},
@@ -191,7 +194,7 @@ def shown(field: FieldInfo) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-def rows(kind: type[ServerSettings]) -> dict[str, tuple[str, str]]:
+def rows(kind: type[BaseSettings]) -> dict[str, tuple[str, str]]:
     """What docs/settings.md has to tell: variable, default, description."""
     prefix = str(kind.model_config["env_prefix"])
     return {prefix + name.upper(): (shown(field), field.description or "") for name, field in kind.model_fields.items()}
@@ -207,8 +210,8 @@ def documented() -> dict[str, tuple[str, str]]:
     return found
 
 
-@both
-def test_every_setting_is_documented_as_it_is(kind: type[ServerSettings]) -> None:
+@pytest.mark.parametrize("kind", DOCUMENTED)
+def test_every_setting_is_documented_as_it_is(kind: type[BaseSettings]) -> None:
     told = documented()
     for variable, (default, description) in rows(kind).items():
         assert description, f"{variable} has no description"
@@ -216,11 +219,11 @@ def test_every_setting_is_documented_as_it_is(kind: type[ServerSettings]) -> Non
 
 
 def test_nothing_is_documented_that_is_not_there() -> None:
-    assert set(documented()) == {variable for kind in SERVICES for variable in rows(kind)}
+    assert set(documented()) == {variable for kind in DOCUMENTED for variable in rows(kind)}
 
 
 UNITS = re.compile(
-    r"_(ms|bytes|steps|rows|threads|sessions|file|dir|port|level|host|batch|socket|target|in_flight|entries)$"
+    r"_(ms|bytes|steps|rows|processes|sessions|file|dir|port|level|host|batch|socket|target|in_flight|connections|entries)$"
 )
 
 

@@ -20,6 +20,7 @@ import apsw
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from sqlenv.access import NO_ACCESS
 from sqlenv.agents.oracle import oracle_maker
 from sqlenv.agents.rollout import Job, play
 from sqlenv.cli.common import OWN
@@ -201,7 +202,7 @@ def episode(dataset: Path | None) -> list[Finding]:
     folder = resolve(dataset)
     task = load(folder).tasks[0]
     before = time.monotonic()
-    with launch(folder, settings=OWN) as services, SqlEnvClient(services.env_target) as client:
+    with launch(folder, settings=OWN) as services, SqlEnvClient(services.env_target, **NO_ACCESS) as client:
         record = next(play(client, [Job(task.task_id, 0)], oracle_maker(folder), agent="oracle"))
     took = f"{time.monotonic() - before:.1f} s"
     what = f"both services start and play an episode ({len(record.steps)} steps, {took})"

@@ -17,6 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from sqlenv.access import NO_ACCESS, AccessOptions
+from sqlenv.certificates import read_file
 from sqlenv.cli.datasets import resolve
 from sqlenv.client import SqlEnvClient
 from sqlenv.errors import DataSetError, DeadlineExceeded, SqlEnvError, Unavailable
@@ -39,6 +41,15 @@ Server = Annotated[
     ),
 ]
 CaFile = Annotated[Path | None, typer.Option(help="PEM bundle to verify --server with; turns TLS on.", metavar="FILE")]
+CertFile = Annotated[
+    Path | None, typer.Option(help="PEM certificate of yours, where --server wants one.", metavar="FILE")
+]
+KeyFile = Annotated[Path | None, typer.Option(help="PEM private key of --cert-file.", metavar="FILE")]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(help="File with the token for --server; without it SQLENV_TOKEN is sent, if set.", metavar="FILE"),
+]
+SendInsecure = Annotated[bool, typer.Option("--insecure", help="Send the token in plain text beyond loopback, too.")]
 Dataset = Annotated[
     Path | None,
     typer.Option(
@@ -84,6 +95,14 @@ def plain_table(title: str) -> Table:
     )
 
 
+def access_options(
+    ca_file: Path | None, cert_file: Path | None, key_file: Path | None, token_file: Path | None, insecure: bool
+) -> AccessOptions:
+    """The options of a command as a client takes them. A token is no option: who lists processes would see it."""
+    token = read_file(token_file).decode("utf-8", "replace").strip() if token_file else None
+    return AccessOptions(ca_file=ca_file, cert_file=cert_file, key_file=key_file, token=token, insecure=insecure)
+
+
 @contextmanager
 def reaching(address: str) -> Iterator[None]:
     """Says which address gave no answer, and what to do about it."""
@@ -95,16 +114,22 @@ def reaching(address: str) -> Iterator[None]:
 
 
 @contextmanager
-def environment(server: str | None, dataset: Path | None, ca_file: Path | None = None) -> Iterator[SqlEnvClient]:
+def environment(
+    server: str | None, dataset: Path | None, access: AccessOptions | None = None
+) -> Iterator[SqlEnvClient]:
     """A client of the server, or of services that are started on the data set for the length of the block."""
     if server is None:
-        with launch(resolve(dataset), settings=OWN) as services, SqlEnvClient(services.env_target) as client:
+        with (
+            launch(resolve(dataset), settings=OWN) as services,
+            SqlEnvClient(services.env_target, **NO_ACCESS) as client,
+        ):
             yield client
         return
     patience = Retry(patience_s=REACH_S)
-    with reaching(server), SqlEnvClient(server, timeout_s=REACH_S, retry=patience, ca_file=ca_file) as probe:
+    access = access or AccessOptions()
+    with reaching(server), SqlEnvClient(server, timeout_s=REACH_S, retry=patience, **access) as probe:
         probe.list_databases()
-    with SqlEnvClient(server, ca_file=ca_file) as client:
+    with SqlEnvClient(server, **access) as client:
         yield client
 
 

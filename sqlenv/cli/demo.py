@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import typer
 from rich.text import Text
 
+from sqlenv.access import NO_ACCESS
 from sqlenv.agents.oracle import AnswerWith
 from sqlenv.agents.rollout import Trajectory, jobs
 from sqlenv.agents.summary import separation
@@ -34,7 +35,7 @@ def demo() -> None:
     Example: sqlenv demo
     """
     started = time.monotonic()
-    with launch(BUNDLED, settings=OWN) as services, SqlEnvClient(services.env_target) as client:
+    with launch(BUNDLED, settings=OWN) as services, SqlEnvClient(services.env_target, **NO_ACCESS) as client:
         about = client.list_databases()
         tasks = list(client.list_tasks())
         out.print(

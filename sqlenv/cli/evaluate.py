@@ -14,14 +14,19 @@ from sqlenv.agents.summary import separation
 from sqlenv.cli.baselines import AgentName, Run, accuracy_table, baseline, run_agents, summary_table
 from sqlenv.cli.common import (
     CaFile,
+    CertFile,
     Dataset,
     Db,
     Difficulty,
     Force,
+    KeyFile,
     Rubric,
     RubricName,
+    SendInsecure,
     Server,
     Split,
+    TokenFile,
+    access_options,
     environment,
     new_file,
     out,
@@ -46,6 +51,10 @@ def evaluate(
     answer_with: Annotated[AnswerWith, typer.Option(help="In which form the oracle answers.")] = AnswerWith.VALUE,
     server: Server = None,
     ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
+    token_file: TokenFile = None,
+    insecure: SendInsecure = False,
     dataset: Dataset = None,
     out_file: Annotated[
         Path | None,
@@ -65,7 +74,8 @@ def evaluate(
     """
     folder = resolve(dataset)
     agents = [baseline(name, folder, answer_with) for name in dict.fromkeys(agent)]
-    with new_file(out_file, force) as write, environment(server, folder, ca_file) as client:
+    access = access_options(ca_file, cert_file, key_file, token_file, insecure)
+    with new_file(out_file, force) as write, environment(server, folder, access) as client:
         about = client.list_databases()
         if AgentName.ORACLE in agent:
             same_version(load(folder).version, about.dataset_version, str(folder))

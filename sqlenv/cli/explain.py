@@ -50,7 +50,7 @@ def _differences(folder: Path, wrong: list[tuple[str, str]]) -> Iterator[tuple[s
     from sqlenv.executor import QueryExecutor
 
     settings = RewardSettings(dataset_dir=folder)
-    executor = QueryExecutor(settings.query_threads, settings.query_inline_vm_steps)
+    executor = QueryExecutor(settings.query_processes, settings.query_inline_vm_steps)
     book, _ = open_gold(settings, load(folder), executor)
 
     async def one(task_id: str, sql: str) -> Difference | None:

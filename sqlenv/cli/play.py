@@ -14,13 +14,18 @@ from sqlenv.actions import Describe, Sample, parse
 from sqlenv.agents.base import seen_result
 from sqlenv.cli.common import (
     CaFile,
+    CertFile,
     Dataset,
     Db,
     Difficulty,
+    KeyFile,
     Rubric,
     RubricName,
+    SendInsecure,
     Server,
     Split,
+    TokenFile,
+    access_options,
     environment,
     lines,
     out,
@@ -58,6 +63,10 @@ def play(
     rubric: Rubric = RubricName.DENSE,
     server: Server = None,
     ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
+    token_file: TokenFile = None,
+    insecure: SendInsecure = False,
     dataset: Dataset = None,
 ) -> None:
     """
@@ -71,7 +80,7 @@ def play(
     if task is not None and (split, db, difficulty) != (None, None, None):
         raise SqlEnvError("--task names the task: it goes with none of --split, --db and --difficulty")
     with (
-        environment(server, dataset, ca_file) as client,
+        environment(server, dataset, access_options(ca_file, cert_file, key_file, token_file, insecure)) as client,
         client.reset(
             task_id=task, split=split, db_id=db, difficulty=difficulty, seed=seed, rubric=rubric.value
         ) as episode,

@@ -13,16 +13,22 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from sqlenv.access import NO_ACCESS, AccessOptions
 from sqlenv.agents.summary import in_order, wilson
 from sqlenv.cli.common import (
     OWN,
     REACH_S,
     CaFile,
+    CertFile,
     Dataset,
     Db,
     Difficulty,
     Force,
+    KeyFile,
+    SendInsecure,
     Split,
+    TokenFile,
+    access_options,
     err,
     new_file,
     out,
@@ -86,6 +92,10 @@ def score(
         str | None, typer.Option(help="Address of a running reward service. Without it one is started.", metavar="ADDR")
     ] = None,
     ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
+    token_file: TokenFile = None,
+    insecure: SendInsecure = False,
     out_file: Annotated[
         Path | None, typer.Option("--out", help="Write every task's score here, as JSON lines.", metavar="FILE")
     ] = None,
@@ -109,7 +119,8 @@ def score(
     with ExitStack() as stack:
         folder = resolve(dataset) if gold is None else stack.enter_context(_gold(gold, dataset, server))
         which = TaskFilter(split, db, difficulty)
-        items = _run(predictions, folder, which, server, ca_file, (out_file, force), as_json)
+        access = access_options(ca_file, cert_file, key_file, token_file, insecure)
+        items = _run(predictions, folder, which, server, access, (out_file, force), as_json)
         if explain_wrong:
             # It shows gold, which the one who holds the data set's files may see.
             wrong = [(item.task_id, item.sql) for item in items if item.sql is not None and not item.correct]
@@ -127,7 +138,7 @@ def _run(
     folder: Path,
     which: TaskFilter,
     server: str | None,
-    ca_file: Path | None,
+    access: AccessOptions,
     written: tuple[Path | None, bool],
     as_json: bool,
 ) -> list[Item]:
@@ -137,7 +148,7 @@ def _run(
         raise PredictionsError(f"no task of {data.name} fits --split, --db and --difficulty")
     found = read_predictions(predictions, tasks)
     _warn(predictions, found, tasks, set(data.by_id))
-    with new_file(*written) as write, _reward(server, folder, ca_file) as client:
+    with new_file(*written) as write, _reward(server, folder, access) as client:
         with reaching(server or "the address of the service that was just started"):
             there = client.describe_rubrics().dataset_version
         same_version(data.version, there, str(folder))
@@ -155,12 +166,15 @@ def _run(
 
 
 @contextmanager
-def _reward(server: str | None, dataset: Path, ca_file: Path | None) -> Iterator[RewardClient]:
+def _reward(server: str | None, dataset: Path, access: AccessOptions) -> Iterator[RewardClient]:
     if server is not None:
-        with RewardClient(server, retry=Retry(patience_s=REACH_S), ca_file=ca_file) as client:
+        with RewardClient(server, retry=Retry(patience_s=REACH_S), **access) as client:
             yield client
         return
-    with launch(dataset, environment=False, settings=OWN) as services, RewardClient(services.reward_target) as client:
+    with (
+        launch(dataset, environment=False, settings=OWN) as services,
+        RewardClient(services.reward_target, **NO_ACCESS) as client,
+    ):
         yield client
 
 

@@ -16,19 +16,57 @@ from rich.text import Text
 
 from sqlenv.cli.common import Dataset, err, out
 from sqlenv.cli.datasets import resolve
-from sqlenv.launch import Launched, launch
+from sqlenv.launch import Guarded, Launched, launch
 from sqlenv.tasks import DataSet, load
 
 POLL_S = 0.2
 
+TlsCert = Annotated[
+    Path | None,
+    typer.Option(envvar="SQLENV_ENV_TLS_CERT_FILE", help="PEM certificate chain: speak TLS.", metavar="FILE"),
+]
+TlsKey = Annotated[
+    Path | None,
+    typer.Option(envvar="SQLENV_ENV_TLS_KEY_FILE", help="PEM private key of the certificate.", metavar="FILE"),
+]
+ClientCa = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="SQLENV_ENV_TLS_CLIENT_CA_FILE", help="Clients must show a certificate of these.", metavar="FILE"
+    ),
+]
+Tokens = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="SQLENV_ENV_TOKENS_FILE",
+        help="Clients must show a token of this file; see `sqlenv token`.",
+        metavar="FILE",
+    ),
+]
+
 
 def up(
-    host: Annotated[str, typer.Option(help="Address to listen on. Beyond loopback needs --insecure.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Beyond loopback needs --tls-cert and --tls-key, or --insecure.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the environment service; 0 takes a free one.")] = 50051,
     dataset: Dataset = None,
     reward_port: Annotated[
         int | None,
         typer.Option(help="Serve the reward service on this TCP port too; 0 takes a free one. Else it is private."),
+    ] = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    client_ca: ClientCa = None,
+    tokens: Tokens = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            envvar="SQLENV_ENV_METRICS_PORT",
+            min=0,
+            max=65534,
+            help="Serve metrics for Prometheus on this port, the reward service's on the next; 0 takes free ones.",
+        ),
     ] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Allow plain text beyond loopback.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON with the addresses instead.")] = False,
@@ -44,13 +82,29 @@ def up(
     folder = resolve(dataset)
     data = load(folder)
     stopping = threading.Event()
-    with launch(folder, host=host, port=port, insecure=insecure, reward_port=reward_port) as services:
+    guarded = Guarded(tls_cert, tls_key, client_ca, tokens)
+    starting = launch(
+        folder,
+        host=host,
+        port=port,
+        insecure=insecure,
+        guarded=guarded,
+        reward_port=reward_port,
+        settings=_metrics(metrics_port),
+    )
+    with starting as services:
         _on_signals(services, stopping)
         _announce(services, folder, data, as_json)
         while not stopping.wait(POLL_S):
             services.check()
         err.print("draining…")
     err.print("stopped")
+
+
+def _metrics(port: int | None) -> dict[str, str]:
+    if port is None:
+        return {}
+    return {"SQLENV_ENV_METRICS_PORT": str(port), "SQLENV_REWARD_METRICS_PORT": str(port and port + 1)}
 
 
 def _on_signals(services: Launched, stopping: threading.Event) -> None:
@@ -72,6 +126,7 @@ def _announce(services: Launched, folder: Path, data: DataSet, as_json: bool) ->
             "dataset": str(folder),
             "dataset_version": data.version,
             "tasks": len(data.tasks),
+            "metrics": services.metrics_urls,
         }
         print(json.dumps(about), flush=True)
         return
@@ -86,6 +141,7 @@ def _announce(services: Launched, folder: Path, data: DataSet, as_json: bool) ->
         ("data set", f"{data.name} {data.version}, {len(data.databases)} databases"),
         ("tasks", f"{len(data.tasks)} ({counts})"),
         ("logs", ", ".join(map(str, services.logs.values()))),
+        *([("metrics", ", ".join(services.metrics_urls))] if services.metrics_urls else []),
     ):
         table.add_row(name, Text(value))
     out.print(table)
