@@ -24,6 +24,7 @@ from data.constant import Emptied
 from data.examine import Examined, Examiner, answer_type
 from data.integrity import database_problems, schema_of
 from data.records import Line, Problem, read_extras, read_gold, read_tasks
+from reward_service.config import RewardSettings
 from sqlenv import gold as gold_module
 from sqlenv import tasks as tasks_module
 from sqlenv.errors import DataSetError
@@ -33,6 +34,9 @@ from sqlenv.types import ActionFailure, AnswerType
 
 EMPTY, CONSTANT = "empty", "constant"
 """Marks in gold.jsonl that accept an unusual answer."""
+
+COMPARED_ROWS: int = RewardSettings.model_fields["score_rows"].default
+"""The reward service keeps no more rows of an answer than this."""
 
 
 def check(directory: Path) -> list[Problem]:
@@ -148,6 +152,9 @@ def _answer(task: Line[Task], gold: Line[GoldTask], found: Examined) -> Iterator
         )
     if stored.tables != found.tables:
         yield Problem(gold.where, f"stored tables {list(stored.tables)}, but gold reads {list(found.tables)}")
+    if len(found.rows) > COMPARED_ROWS:
+        words = f"gold gives {len(found.rows):,} rows; answers of more than {COMPARED_ROWS:,} can't be compared with it"
+        yield Problem(gold.where, f"{words}: leave the task out")
     kind, actual = task.value.answer_type, answer_type(found.columns, found.rows)
     if kind != actual and not (kind is AnswerType.LIST and len(found.columns) == 1):
         yield Problem(task.where, f"answer_type is {kind}, but gold gives {actual}")

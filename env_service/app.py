@@ -8,6 +8,8 @@ from functools import partial
 from env_service.config import EnvSettings
 from env_service.engine import Engine
 from env_service.explore import Explorer
+from env_service.metrics import EnvMetrics
+from env_service.reward_access import reward_access
 from env_service.scorer import RewardScorer
 from env_service.servicer import NAME, EnvironmentServicer
 from sqlenv.errors import SqlEnvError
@@ -15,6 +17,7 @@ from sqlenv.executor import QueryExecutor
 from sqlenv.server import Drain, Service, serve
 from sqlenv.settings import ServerSettings, read_settings
 from sqlenv.tasks import load
+from sqlenv.telemetry import Telemetry
 from sqlenv.v1 import environment_pb2_grpc
 
 
@@ -22,13 +25,22 @@ async def make(settings: ServerSettings, drain: Drain) -> list[Service]:
     """The services of an environment server. Raises DataSetError where the data set is broken."""
     assert isinstance(settings, EnvSettings)
     data = load(settings.dataset_dir)
-    executor = QueryExecutor(settings.query_threads, settings.query_inline_vm_steps)
+    telemetry = Telemetry.of("environment", settings)
+    telemetry.metrics.build(dataset=data.name, dataset_version=data.version)
+    metrics = EnvMetrics(telemetry)
+    executor = QueryExecutor(settings.query_processes, settings.query_inline_vm_steps)
+    telemetry.metrics.watch_queries(executor)
     explorer = Explorer(data.databases, settings.limits(), executor)
+    data.check_files()
     scorer = RewardScorer(
-        settings.reward_target, settings.reward_timeout_ms, settings.reward_batch_steps, settings.reward_ca_file
+        settings.reward_target,
+        settings.reward_timeout_ms,
+        settings.reward_batch_steps,
+        reward_access(settings),
+        metrics,
     )
-    engine = Engine(settings, data, explorer, scorer)
-    servicer = EnvironmentServicer(engine, drain, settings)
+    engine = Engine(settings, data, explorer, scorer, metrics)
+    servicer = EnvironmentServicer(engine, drain, settings, telemetry)
     add = partial(environment_pb2_grpc.add_EnvironmentServiceServicer_to_server, servicer)
 
     async def close() -> None:
@@ -36,7 +48,7 @@ async def make(settings: ServerSettings, drain: Drain) -> list[Service]:
         explorer.close()
         executor.close()
 
-    return [Service(NAME, add, close)]
+    return [Service(NAME, add, close, telemetry)]
 
 
 def main() -> None:

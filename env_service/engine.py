@@ -15,9 +15,11 @@ from env_service.config import EnvSettings
 from env_service.episode import Admission, Episode, State
 from env_service.explore import Explorer
 from env_service.looks import Look, Looks
+from env_service.metrics import EnvMetrics
 from env_service.render import render
 from env_service.scorer import RewardScorer
 from env_service.sessions import Session, SessionStore, new_episode_id
+from sqlenv import logs
 from sqlenv.actions import Action
 from sqlenv.convert import (
     ANSWER_TYPES,
@@ -35,7 +37,9 @@ from sqlenv.errors import (
     Unavailable,
     VersionMismatch,
 )
+from sqlenv.fairness import peer_name
 from sqlenv.tasks import DataSet, Task
+from sqlenv.telemetry import Telemetry
 from sqlenv.types import RUBRICS
 from sqlenv.v1 import environment_pb2, reward_pb2, types_pb2
 
@@ -45,12 +49,23 @@ MAX_REQUEST_ID_CHARS = 128
 class Engine:
     """Resets and steps episodes of one data set."""
 
-    def __init__(self, settings: EnvSettings, data: DataSet, explorer: Explorer, scorer: RewardScorer) -> None:
+    def __init__(
+        self,
+        settings: EnvSettings,
+        data: DataSet,
+        explorer: Explorer,
+        scorer: RewardScorer,
+        metrics: EnvMetrics | None = None,
+    ) -> None:
         self.data = data
         self.explorer = explorer
-        self.sessions = SessionStore(settings.max_sessions, settings.session_ttl_ms, settings.finished_ttl_ms)
+        self._metrics = metrics or EnvMetrics(Telemetry("environment"))
+        bounds = (settings.max_sessions, settings.session_ttl_ms, settings.finished_ttl_ms)
+        of_one = settings.max_peer_sessions
+        self.sessions = SessionStore(*bounds, on_event=self._metrics.session, owner_capacity=of_one)
+        self._metrics.watch_sessions(self.sessions, settings.max_sessions)
         self._settings = settings
-        self._looks = Looks(explorer, settings.result_cache_bytes)
+        self._looks = Looks(explorer, settings.result_cache_bytes, self._metrics)
         self._scorer = scorer
         self._resets: dict[str, asyncio.Task[environment_pb2.ResetResponse]] = {}
 
@@ -74,6 +89,7 @@ class Engine:
 
     async def step(self, request: environment_pb2.StepRequest) -> environment_pb2.StepResponse:
         """As the RPC."""
+        logs.episode_id.set(request.episode_id)
         session = self.sessions.get(request.episode_id)
         # The message itself, not the parsed action: a caller that sends the same bytes again means the same step.
         action_hash = hashlib.blake2b(request.action.SerializeToString(deterministic=True), digest_size=16).digest()
@@ -101,7 +117,8 @@ class Engine:
         action = action_from_proto(request.action)
         # Others that send the same step meanwhile wait for this one; see `_finish` for what they get if it fails.
         session.under_way = (index, action_hash, asyncio.get_running_loop().create_future())
-        return await self._finish(session, self._take(session, action, action_hash))
+        with self._metrics.step_span(session.episode_id, action):
+            return await self._finish(session, self._take(session, action, action_hash))
 
     def get_episode(self, request: environment_pb2.GetEpisodeRequest) -> environment_pb2.GetEpisodeResponse:
         """As the RPC."""
@@ -126,7 +143,7 @@ class Engine:
     async def _start(self, request: environment_pb2.ResetRequest) -> environment_pb2.ResetResponse:
         session = self._new_session(request)
         replay = [(action_from_proto(action), action) for action in request.replay]
-        self.sessions.reserve()
+        self.sessions.reserve(session.owner)
         try:
             for action, message in replay:
                 if session.episode.state is not State.RUNNING:
@@ -134,9 +151,10 @@ class Engine:
                 digest = hashlib.blake2b(message.SerializeToString(deterministic=True), digest_size=16).digest()
                 await self._take(session, action, digest)
         except BaseException:
-            self.sessions.release()
+            self.sessions.release(session.owner)
             raise
         self.sessions.add(session)
+        self._metrics.session("resumed" if replay else "created")
         return self._reset_response(session)
 
     def _new_session(self, request: environment_pb2.ResetRequest) -> Session:
@@ -153,7 +171,7 @@ class Engine:
         seed = request.seed if request.HasField("seed") else secrets.randbits(63)
         task = self._select(request.task, seed)
         episode = Episode(task, self.explorer.tables(task.db_id), seed, rubric, self._settings.max_steps)
-        return Session(new_episode_id(), request.request_id, episode)
+        return Session(new_episode_id(), request.request_id, episode, owner=peer_name())
 
     def _select(self, selector: environment_pb2.TaskSelector, seed: int) -> Task:
         if selector.WhichOneof("kind") == "task_id":
@@ -212,6 +230,9 @@ class Engine:
             )
         )
         episode.commit(action, action_hash, scored.score.total)
+        self._metrics.step(action)
+        if episode.state is not State.RUNNING:
+            self._metrics.session(episode.state.name.lower())
         session.reward_state = scored.state
         session.last_response = environment_pb2.StepResponse(
             observation=_observe(episode, look),

@@ -11,9 +11,11 @@ from dataclasses import astuple, dataclass
 from cachetools import LRUCache
 
 from env_service.explore import Explorer
+from env_service.metrics import EnvMetrics
 from env_service.render import render_outcome
-from sqlenv.actions import Action, AnswerSql, AnswerValue, Sample
+from sqlenv.actions import Action, AnswerSql, AnswerValue, Query, Sample
 from sqlenv.convert import failure_to_proto, result_to_proto
+from sqlenv.telemetry import Telemetry
 from sqlenv.types import ErrorKind, Result
 from sqlenv.v1 import types_pb2
 
@@ -40,8 +42,9 @@ class Look:
 class Looks:
     """Looks at databases, and remembers up to `cache_bytes` of what was seen."""
 
-    def __init__(self, explorer: Explorer, cache_bytes: int) -> None:
+    def __init__(self, explorer: Explorer, cache_bytes: int, metrics: EnvMetrics | None = None) -> None:
         self._explorer = explorer
+        self._metrics = metrics or EnvMetrics(Telemetry("environment"))
         self._kept: LRUCache[tuple[str, Action, int], Look] = LRUCache(cache_bytes, _size)
 
     async def look(self, db_id: str, action: Action, seed: int) -> Look:
@@ -51,8 +54,17 @@ class Looks:
         key = (db_id, action, seed if isinstance(action, Sample) else 0)
         known = self._kept.get(key)
         if known is not None:
+            self._metrics.cache_hit.inc()
             return known
-        look, keep = await self._make(db_id, action, seed)
+        self._metrics.cache_miss.inc()
+        tracing = self._metrics.tracing
+        with tracing.span("query") as span:
+            look, keep = await self._make(db_id, action, seed)
+            if span is not None:
+                span.set_attributes({"db.system.name": "sqlite", "db.namespace": db_id})
+                span.set_attributes({"sqlenv.outcome": _outcome(look), "sqlenv.vm_steps": look.vm_steps})
+                if tracing.sql and isinstance(action, Query):
+                    span.set_attribute("db.query.text", action.sql)
         if keep and _length(action) <= KEPT_ACTION_CHARS and _size(look) <= self._kept.maxsize:
             self._kept[key] = look
         return look
@@ -64,6 +76,10 @@ class Looks:
         if isinstance(value, Result):
             return Look(result_to_proto(value), None, text, seen.outcome.vm_steps), True
         return Look(None, failure_to_proto(value), text, seen.outcome.vm_steps), value.kind not in _NOT_KEPT
+
+
+def _outcome(look: Look) -> str:
+    return "result" if look.error is None else ErrorKind(look.error.kind).name.lower()
 
 
 def _length(action: Action) -> int:

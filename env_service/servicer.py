@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import grpc
@@ -13,8 +14,10 @@ from env_service.engine import Engine
 from sqlenv.batch import each
 from sqlenv.convert import filter_from_proto, task_to_proto
 from sqlenv.errors import Exhausted, InvalidArgument, ServiceError, Unavailable, to_status
+from sqlenv.fairness import Turn
 from sqlenv.interceptor import check_decoded, service_error
 from sqlenv.server import DRAIN_RETRY_S, Drain
+from sqlenv.telemetry import Telemetry
 from sqlenv.v1 import environment_pb2 as pb
 from sqlenv.v1 import environment_pb2_grpc
 
@@ -22,12 +25,16 @@ NAME = "sqlenv.v1.EnvironmentService"
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1_000
 
+# A reader that takes no response for so long does not get to read why its stream ends, either.
+LAST_WRITE_S = 1.0
+
 
 class EnvironmentServicer(environment_pb2_grpc.EnvironmentServiceServicer):
     """Translates between the wire and the engine; keeps nothing itself but its open streams."""
 
-    def __init__(self, engine: Engine, drain: Drain, settings: EnvSettings) -> None:
+    def __init__(self, engine: Engine, drain: Drain, settings: EnvSettings, telemetry: Telemetry | None = None) -> None:
         self._engine = engine
+        self._telemetry = telemetry or Telemetry("environment")
         self._drain = drain
         self._max_batch = settings.max_batch
         self._max_message_bytes = settings.max_message_bytes
@@ -59,7 +66,7 @@ class EnvironmentServicer(environment_pb2_grpc.EnvironmentServiceServicer):
         for db_id in engine.data.databases:
             tasks = [task for task in engine.data.tasks if task.db_id == db_id]
             tables = [
-                pb.TableInfo(name=name, row_count=engine.explorer.row_count(db_id, name))
+                pb.TableInfo(name=name, row_count=await engine.explorer.row_count(db_id, name))
                 for name in engine.explorer.tables(db_id)
             ]
             databases.append(pb.Database(db_id=db_id, tables=tables, task_count=len(tasks), split=tasks[0].split))
@@ -113,6 +120,12 @@ class EnvironmentServicer(environment_pb2_grpc.EnvironmentServiceServicer):
                 under_way.add(task)
                 task.add_done_callback(under_way.discard)
             await asyncio.gather(*under_way)
+        except ServiceError:
+            # The stream ends with a status, which gRPC refuses to send, for ever, while a response is being written.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WRITE_S):
+                    await writing.acquire()
+            raise
         finally:
             for task in under_way:
                 task.cancel()
@@ -149,12 +162,17 @@ class EnvironmentServicer(environment_pb2_grpc.EnvironmentServiceServicer):
         }
         response = pb.PlayResponse(tag=message.tag)
         kind = message.WhichOneof("request")
-        try:
-            if kind is None:
-                raise InvalidArgument("the request is missing: set one of " + ", ".join(handlers), field="request")
-            getattr(response, kind).CopyFrom(await handlers[kind](getattr(message, kind), context))
-        except Exception as error:
-            response.status.CopyFrom(to_status(service_error(error, f"Play/{kind}")))
+        with self._telemetry.message(f"Play.{kind}") as observed:
+            try:
+                if kind is None:
+                    raise InvalidArgument("the request is missing: set one of " + ", ".join(handlers), field="request")
+                # A batch's items take their turns themselves.
+                async with Turn() if not kind.startswith("batch_") else nullcontext():
+                    getattr(response, kind).CopyFrom(await handlers[kind](getattr(message, kind), context))
+            except Exception as error:
+                told = service_error(error, f"Play/{kind}")
+                observed.code = told.code.name
+                response.status.CopyFrom(to_status(told))
         return response
 
     def _fitting(self, results: list[pb.BatchStepResult]) -> list[pb.BatchStepResult]:

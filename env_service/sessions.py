@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,20 +25,30 @@ class Session:
     last_response: environment_pb2.StepResponse | None = None
     under_way: tuple[int, bytes, asyncio.Future[environment_pb2.StepResponse]] | None = None
     expires: float = 0.0
+    owner: str = ""
 
 
 class SessionStore:
-    """At most `capacity` sessions. One that nothing touches for its time to live is dropped.
+    """At most `capacity` sessions, and of one owner `owner_capacity`. What nothing touches for its time is dropped.
 
     Not thread-safe: it lives on the event loop. `clock` is monotonic, in seconds.
     """
 
     def __init__(
-        self, capacity: int, ttl_ms: int, finished_ttl_ms: int, clock: Callable[[], float] = time.monotonic
+        self,
+        capacity: int,
+        ttl_ms: int,
+        finished_ttl_ms: int,
+        clock: Callable[[], float] = time.monotonic,
+        on_event: Callable[[str], None] = lambda event: None,
+        owner_capacity: int | None = None,
     ) -> None:
+        self._owner_capacity = owner_capacity
+        self._owned: Counter[str] = Counter()  # open or reserved; owners of none are not in it
         self._capacity = capacity
         self._ttl_s = {False: ttl_ms / 1000, True: finished_ttl_ms / 1000}
         self._clock = clock
+        self._on_event = on_event  # told what becomes of sessions, in the words of the metric
         # Two queues, each in the order of its sessions' ends: all of one queue live equally long after a touch.
         self._running: OrderedDict[str, Session] = OrderedDict()
         self._finished: OrderedDict[str, Session] = OrderedDict()
@@ -53,28 +63,41 @@ class SessionStore:
         """Episodes that have not ended."""
         return len(self._running)
 
-    def reserve(self) -> None:
+    @property
+    def finished(self) -> int:
+        """Episodes that have ended and are still kept."""
+        return len(self._finished)
+
+    def reserve(self, owner: str = "") -> None:
         """Takes a place for a session that is being made. Raises Exhausted where there is none.
 
         Each call is followed by one of `add` or `release`.
         """
         self.reap()
+        if self._owner_capacity is not None and self._owned[owner] >= self._owner_capacity:
+            self._on_event("refused")
+            words = f"you have {self._owned[owner]:,} episodes open; close those that are done, or let them expire"
+            raise Exhausted(words, retry_after_s=1.0)
         if len(self) + self._reserved >= self._capacity and self._finished:
-            self._drop(next(iter(self._finished.values())))  # its caller has the last response, or can replay
+            # Its caller has the last response, or can replay.
+            self._drop(next(iter(self._finished.values())), "evicted")
         if len(self) + self._reserved >= self._capacity:
+            self._on_event("refused")
             oldest = next(iter(self._running.values()), None)
             wait = oldest.expires - self._clock() if oldest else 1.0
             words = f"all {self._capacity:,} sessions are taken; close episodes that are done, or try again later"
             raise Exhausted(words, retry_after_s=min(30.0, max(1.0, wait)))
         self._reserved += 1
+        self._owned[owner] += 1
 
-    def release(self) -> None:
+    def release(self, owner: str = "") -> None:
         """Gives back a place that `reserve` took."""
         self._reserved -= 1
+        self._disown(owner)
 
     def add(self, session: Session) -> None:
         """Opens a session in a reserved place."""
-        self.release()
+        self._reserved -= 1
         self._running[session.episode_id] = session
         if session.request_id:
             self._by_request[session.request_id] = session.episode_id
@@ -109,7 +132,7 @@ class SessionStore:
         """Drops a session; nothing happens where there is none."""
         session = self._running.get(episode_id) or self._finished.get(episode_id)
         if session is not None:
-            self._drop(session)
+            self._drop(session, "closed")
 
     def reap(self) -> None:
         """Drops what has expired. Called by every access; cheap where nothing has."""
@@ -122,17 +145,24 @@ class SessionStore:
                 if session.under_way is not None:
                     self.touch(session)
                     continue
-                self._drop(session)
+                self._drop(session, "expired")
 
     def expires_in_s(self, session: Session) -> float:
         """Seconds until the session expires if nothing touches it."""
         return max(0.0, session.expires - self._clock())
 
-    def _drop(self, session: Session) -> None:
+    def _drop(self, session: Session, event: str) -> None:
+        self._on_event(event)
         self._running.pop(session.episode_id, None)
         self._finished.pop(session.episode_id, None)
+        self._disown(session.owner)
         if self._by_request.get(session.request_id) == session.episode_id:
             del self._by_request[session.request_id]
+
+    def _disown(self, owner: str) -> None:
+        self._owned[owner] -= 1
+        if not self._owned[owner]:
+            del self._owned[owner]
 
 
 def new_episode_id() -> str:

@@ -9,6 +9,7 @@ from reward_service.config import RewardSettings
 from reward_service.gold import GoldBook
 from reward_service.instances import Suite
 from reward_service.judge import Judge
+from reward_service.metrics import RewardMetrics
 from reward_service.rubric import RubricError, check_rubrics
 from reward_service.scorer import Scorer
 from reward_service.servicer import NAME, RewardServicer
@@ -18,6 +19,7 @@ from sqlenv.gold import gold_hash, load_gold
 from sqlenv.server import Drain, Service, serve
 from sqlenv.settings import ServerSettings, read_settings
 from sqlenv.tasks import DataSet, load
+from sqlenv.telemetry import Telemetry
 from sqlenv.v1 import reward_pb2_grpc
 
 
@@ -29,8 +31,12 @@ async def make(settings: ServerSettings, drain: Drain) -> list[Service]:
     except RubricError as error:
         raise ConfigError(str(error)) from None
     data = load(settings.dataset_dir)
-    executor = QueryExecutor(settings.query_threads, settings.query_inline_vm_steps)
+    telemetry = Telemetry.of("reward", settings)
+    metrics = RewardMetrics(telemetry)
+    executor = QueryExecutor(settings.query_processes, settings.query_inline_vm_steps)
+    telemetry.metrics.watch_queries(executor)
     book, suite = open_gold(settings, data, executor)
+    data.check_files()
     scorer = Scorer(
         book,
         Judge(executor),
@@ -38,14 +44,18 @@ async def make(settings: ServerSettings, drain: Drain) -> list[Service]:
         gold_hash(settings.dataset_dir),
         settings.score_cache_entries,
         suite.hash if suite is not None else None,
+        metrics,
     )
+    if suite is not None:
+        suite.on_look_up = partial(metrics.looked_up, "instances")
+    telemetry.metrics.build(dataset=data.name, dataset_version=data.version, scorer_version=scorer.version)
     add = partial(reward_pb2_grpc.add_RewardServiceServicer_to_server, RewardServicer(scorer, settings.max_batch))
 
     async def close() -> None:
         book.close()
         executor.close()
 
-    return [Service(NAME, add, close)]
+    return [Service(NAME, add, close, telemetry)]
 
 
 def open_gold(settings: RewardSettings, data: DataSet, executor: QueryExecutor) -> tuple[GoldBook, Suite | None]:

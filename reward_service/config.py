@@ -20,7 +20,7 @@ class RewardSettings(ServerSettings):
 
     port: int = Field(50052, ge=0, le=65535, description="TCP port; 0 takes a free one.")
     score_rows: int = Field(20_000, ge=1, description="Rows of a candidate's result that are compared at most.")
-    score_bytes: int = Field(32 * 2**20, ge=2**16, description="Bytes of a candidate's result that are kept at most.")
+    score_bytes: int = Field(8 * 2**20, ge=2**16, description="Bytes of a candidate's result that are kept at most.")
     score_cache_entries: int = Field(16_384, ge=0, description="Verdicts and progress levels that are kept.")
     instance_cache_entries: int = Field(1_024, ge=1, description="Instances of the suite that are kept open in memory.")
     max_batch: int = Field(4_096, ge=1, description="Requests in one batch call at most.")

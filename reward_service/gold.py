@@ -7,6 +7,7 @@ gold doesn't run is left out: it tells nothing about a candidate.
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,12 +16,14 @@ from reward_service.compare import Gold
 from reward_service.instances import Suite
 from reward_service.ordering import GoldPlan, plan, strict
 from reward_service.progress import GoldProfile
-from sqlenv.errors import DataSetError, Internal
+from sqlenv.errors import DataSetError, Internal, Unavailable
 from sqlenv.executor import QueryExecutor
 from sqlenv.gold import GoldTask
 from sqlenv.sandbox import Limits, Sandbox
 from sqlenv.tasks import DataSet, Task
-from sqlenv.types import Result, Row
+from sqlenv.types import ActionFailure, ErrorKind, Outcome, Result, Row
+
+log = logging.getLogger(__name__)
 
 # Without its LIMIT gold may give many more rows than a right answer has; past this it is compared row by row instead.
 MAX_TIED_ROWS = 100_000
@@ -53,6 +56,8 @@ class PreparedGold:
     vm_steps: int
     profile: GoldProfile
     instances: tuple[GoldOnInstance, ...]
+    comparable: bool = True
+    """False where gold's result is too large to be kept: nothing can be said then about any answer."""
 
     @property
     def shipped(self) -> GoldOnInstance:
@@ -103,7 +108,10 @@ class GoldBook:
         return task_id in self._tasks
 
     async def get(self, task_id: str) -> PreparedGold:
-        """A task's gold. Raises KeyError where there is no such task, Internal where its gold does not run."""
+        """A task's gold. Raises KeyError where there is no such task, Internal where its gold does not run.
+
+        Raises Unavailable where it did not run in time, as on a machine that stood still: it may, when tried again.
+        """
         known = self._prepared.get(task_id)
         if known is None:
             known = self._prepared[task_id] = await self._prepare(self._tasks[task_id])
@@ -124,8 +132,15 @@ class GoldBook:
             raise Internal(f"gold of task {task.task_id} does not run")
         columns = {column.name.lower() for table in trusted.schema.tables for column in table.columns}
         how = plan(record.sql, columns)
-        gold = await self._tied(trusted, how, plain.value, record.sql)
         candidates = self._candidates[task.db_id]
+        if plain.value.truncated:
+            log.error("gold of task %s gives too many rows to be compared: no answer is right", task.task_id)
+            nothing = GoldOnInstance(lambda: candidates, Gold((), None))
+            width = len(plain.value.columns)
+            return PreparedGold(
+                task, record.tables, record.reference_steps, width, plain.vm_steps, GoldProfile(()), (nothing,), False
+            )
+        gold = await self._tied(trusted, how, plain.value, record.sql)
         return PreparedGold(
             task=task,
             tables=record.tables,
@@ -144,7 +159,12 @@ class GoldBook:
             return found
         for number in suite.numbers(task.task_id, sql):
             door = partial(suite.sandbox, task.db_id, number)
-            plain = (await self._executor.run(door(), sql)).value
+            outcome = await self._executor.run(door(), sql)
+            plain = outcome.value
+            if isinstance(plain, ActionFailure) and _by_chance(outcome, door().limits):
+                # Left out for good, it would let wrong answers pass that others of these services refuse.
+                words = "the task's gold did not run in time on an instance; try again"
+                raise Unavailable(words, "GOLD_NOT_READY", retry_after_s=1.0)
             if isinstance(plain, Result) and not plain.truncated:
                 found.append(GoldOnInstance(door, await self._tied(door(), how, plain, sql, generated=True)))
         return found
@@ -159,3 +179,11 @@ class GoldBook:
             else:
                 how = strict(sql)
         return on_generated(how, rows) if generated else how.gold(rows)
+
+
+def _by_chance(outcome: Outcome, limits: Limits) -> bool:
+    """True where the clock or the machine's memory ended a query, not its own work, which is the same every time."""
+    failure = outcome.value
+    if not isinstance(failure, ActionFailure) or failure.kind not in (ErrorKind.TIMEOUT, ErrorKind.OUT_OF_MEMORY):
+        return False
+    return outcome.vm_steps < limits.vm_steps

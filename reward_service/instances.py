@@ -11,17 +11,18 @@ An archive is opened when a task of its database is first scored.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import threading
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cachetools import LRUCache
 
-from sqlenv.errors import DataSetError
+from sqlenv.errors import DataSetError, Unavailable
 from sqlenv.sandbox import Limits, Sandbox
 
 FOLDER = "instances"
@@ -57,9 +58,11 @@ class Suite:
         text = (self._folder / INDEX).read_text(encoding="utf-8")
         self.hash = hashlib.sha256(text.encode()).hexdigest()[:8]
         self._tasks = _read_index(text, self._folder / INDEX)
+        self._hashes = _read_hashes(text)
         self._archives: dict[str, _Archive] = {}
         self._open: LRUCache[tuple[str, int], Sandbox] = LRUCache(max(1, max_open))
         self._lock = threading.Lock()
+        self.on_look_up: Callable[[bool], None] = lambda found: None  # told whether an instance was open already
 
     @classmethod
     def find(cls, directory: Path, limits: Limits, max_open: int) -> Suite | None:
@@ -75,17 +78,21 @@ class Suite:
         return self._tasks.get(task_id, ("", ()))[0] != gold_mark(sql)
 
     def data(self, db_id: str, number: int) -> bytes:
-        """An instance as the bytes of an SQLite file. Raises DataSetError where it isn't there."""
+        """An instance as the bytes of an SQLite file.
+
+        Raises DataSetError where it isn't there, Unavailable where the archive isn't the one that the index names.
+        """
         with self._lock:
             found = self._archives.get(db_id)
             if found is None:
-                found = self._archives[db_id] = _Archive(self._folder / f"{db_id}.zip")
+                found = self._archives[db_id] = _Archive(self._folder / f"{db_id}.zip", self._hashes.get(db_id))
         return found.read(number)
 
     def sandbox(self, db_id: str, number: int) -> Sandbox:
         """An instance to run queries on."""
         key = (db_id, number)
         sandbox = self._open.get(key)
+        self.on_look_up(sandbox is not None)
         if sandbox is None:
             sandbox = self._open[key] = Sandbox.from_bytes(self.data(db_id, number), self._limits)
         return sandbox
@@ -98,11 +105,14 @@ class Suite:
 
 
 class _Archive:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, expected: str | None) -> None:
         self._path = path
         try:
             self._bytes = path.read_bytes()
-            with path.open("rb") as stream, zipfile.ZipFile(stream) as file:
+            if expected is not None and hashlib.sha256(self._bytes).hexdigest()[:16] != expected:
+                words = "the instances are not those their index was written for: changed since the start, or damaged"
+                raise Unavailable(words, "DATASET_CHANGED", retry_after_s=5.0)
+            with zipfile.ZipFile(io.BytesIO(self._bytes)) as file:
                 self._places = {i.filename: (i.header_offset, i.compress_size) for i in file.infolist()}
                 self._dictionary = zlib.decompress(file.read(DICTIONARY))
         except (OSError, zipfile.BadZipFile, KeyError, zlib.error) as error:
@@ -119,6 +129,12 @@ class _Archive:
             return unpacker.decompress(self._bytes[start : start + size]) + unpacker.flush()
         except (KeyError, zlib.error) as error:
             raise DataSetError(f"{self._path}: instance {number} can't be read: {error}") from None
+
+
+def _read_hashes(text: str) -> dict[str, str]:
+    """The archives' hashes, by db_id; `text` is an index that was read before."""
+    archives: dict[str, str] = json.loads(text).get("archives", {})
+    return archives
 
 
 def _read_index(text: str, path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:

@@ -16,6 +16,10 @@ NO_EVIDENCE = (
     "The answer is right as far as can be told: like the reference it gives no row, on any database tried, "
     "which is no evidence that it asks for the same."
 )
+GOLD_TOO_LARGE = (
+    "The reference result of this task is too large to be compared, so no answer to it can be found right; "
+    "the task should be left out of the data set."
+)
 TOO_MANY_ROWS = "The result of the answer's SQL is too large to be an answer."
 
 
@@ -43,6 +47,8 @@ class Judge:
 
     def value(self, text: str, gold: PreparedGold) -> Judgement:
         """The verdict on a value answer."""
+        if not gold.comparable:
+            return Judgement(Verdict.LIMIT_EXCEEDED, GOLD_TOO_LARGE)
         golds = [instance.gold for instance in gold.instances]
         return Judgement(*judge_value(text, gold.task.answer_type, golds, gold.width))
 
@@ -51,6 +57,8 @@ class Judge:
 
         The shipped database comes first; the first instance that rules the answer out is the last one it is run on.
         """
+        if not gold.comparable:
+            return Judgement(Verdict.LIMIT_EXCEEDED, GOLD_TOO_LARGE)
         pairs: list[tuple[tuple[Row, ...], Gold]] = []
         shipped: Result | None = None
         vm_steps = 0
@@ -83,6 +91,8 @@ class Judge:
 
         `seen` is the result as the environment bounded it; only where that hides what decides is the query run again.
         """
+        if not gold.comparable:
+            return 0
         shipped = gold.shipped
         result = seen
         if seen.truncated and not seen.row_count_is_lower_bound and seen.row_count == shipped.gold.row_count:

@@ -10,10 +10,12 @@ from cachetools import LRUCache
 from reward_service.efficiency import step_ratio, work_ratio
 from reward_service.gold import GoldBook, PreparedGold
 from reward_service.judge import Judge, Judgement
+from reward_service.metrics import RewardMetrics
 from reward_service.rubric import RUBRICS, Rubric, State, StepFacts, StepScore, score_step
 from sqlenv.actions import AnswerSql, AnswerValue, Describe, InvalidAction, Query, Sample, action_hash
 from sqlenv.convert import action_from_proto, result_from_proto
 from sqlenv.errors import InvalidArgument, NotFound, VersionMismatch
+from sqlenv.telemetry import Telemetry
 from sqlenv.types import Verdict
 from sqlenv.v1 import reward_pb2, types_pb2
 
@@ -39,7 +41,9 @@ class Scorer:
         gold_hash: str,
         cache_entries: int,
         suite_hash: str | None = None,
+        metrics: RewardMetrics | None = None,
     ) -> None:
+        self._metrics = metrics or RewardMetrics(Telemetry("reward"))
         self.version = f"{VERSION}+{gold_hash}+{f'suite.{suite_hash}' if suite_hash else SHIPPED_ONLY}"
         self.dataset_version = dataset_version
         self._book = book
@@ -59,12 +63,16 @@ class Scorer:
             raise InvalidArgument(words, reason="UNKNOWN_RUBRIC", field="rubric")
         gold = await self._gold(request.task_id)
         facts, judgement = await self._facts(request, gold)
+        self._metrics.steps[rubric.name].inc()
+        if judgement is not None:
+            self._metrics.verdicts[judgement.verdict.name.lower()].inc()
         return self._respond(rubric, request.state, facts, judgement)
 
     async def score_sql(self, request: reward_pb2.ScoreSqlRequest) -> reward_pb2.ScoreSqlResponse:
         """As the RPC."""
         gold = await self._gold(request.task_id)
         judged = await self._judged(request.sql, gold)
+        self._metrics.verdicts[judged.verdict.name.lower()].inc()
         right = float(judged.correct)
         score = types_pb2.Score(
             total=right,
@@ -133,6 +141,7 @@ class Scorer:
         # Of a result that was cut, its first rows don't tell all: then the SQL decides too.
         key = (gold.task.task_id, digest, sql if result.truncated else "")
         level = self._levels.get(key)
+        self._metrics.looked_up("levels", level is not None)
         if level is None:
             level = await self._judge.progress(sql, result_from_proto(result), gold)
             if len(key[2]) <= KEPT_SQL_CHARS:
@@ -142,6 +151,7 @@ class Scorer:
     async def _judged(self, sql: str, gold: PreparedGold) -> Judgement:
         key = (gold.task.task_id, sql)
         judged = self._judgements.get(key)
+        self._metrics.looked_up("judgements", judged is not None)
         if judged is None:
             judged = await self._judge.sql(sql, gold)
             # Whether memory or time runs out can depend on the machine; long texts would fill the memory.

@@ -3,10 +3,32 @@
 from sqlenv import SqlEnvClient
 """
 
-from sqlenv.aio import AsyncSqlEnvClient
-from sqlenv.client import Episode, RewardClient, SqlEnvClient
-from sqlenv.protocol import Retry, StepResult
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlenv.aio import AsyncSqlEnvClient
+    from sqlenv.client import Episode, RewardClient, SqlEnvClient
+    from sqlenv.protocol import Retry, StepResult
 
 __all__ = ["AsyncSqlEnvClient", "Episode", "Retry", "RewardClient", "SqlEnvClient", "StepResult", "__version__"]
 
 __version__ = "0.1.0"
+
+# Imported when first asked for: a process that only runs SQL has no use for gRPC.
+_HOMES = {
+    "AsyncSqlEnvClient": "sqlenv.aio",
+    "Episode": "sqlenv.client",
+    "RewardClient": "sqlenv.client",
+    "Retry": "sqlenv.protocol",
+    "SqlEnvClient": "sqlenv.client",
+    "StepResult": "sqlenv.protocol",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sqlenv' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

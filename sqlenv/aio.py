@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import grpc
 
 from sqlenv import actions, batches, protocol
+from sqlenv.access import Access, AccessOptions
 from sqlenv.client import DEFAULT_REWARD_TARGET, DEFAULT_TARGET
 from sqlenv.errors import ServiceError, from_rpc_error
 from sqlenv.protocol import ActionLike, EpisodeLog, Retry, StepResult
-from sqlenv.streams import AsyncPlayStream
-from sqlenv.transport import METHODS, OPTIONS, PLAY_FIELDS, credentials
+from sqlenv.streams import AsyncPlayStream, StreamRefused
+from sqlenv.transport import METHODS, OPTIONS, PLAY_FIELDS
 from sqlenv.v1 import environment_pb2, reward_pb2
 
 
@@ -28,12 +28,10 @@ class _AsyncClient:
     """A channel and what drives operations over it. To be used on one event loop."""
 
     def __init__(
-        self, target: str, *, timeout_s: float = 30.0, retry: Retry | None = None, ca_file: str | Path | None = None
+        self, target: str, *, timeout_s: float = 30.0, retry: Retry | None = None, **access: Unpack[AccessOptions]
     ) -> None:
-        tls = credentials(ca_file)
-        self._channel = (
-            grpc.aio.secure_channel(target, tls, OPTIONS) if tls else grpc.aio.insecure_channel(target, OPTIONS)
-        )
+        self._access = Access(target, access)
+        self._channel = self._access.aio_channel(OPTIONS)
         self._timeout_s = timeout_s
         self._retry = retry or Retry()
         self._calls = {
@@ -53,7 +51,7 @@ class _AsyncClient:
 
     async def _send(self, method: str, request: Any) -> Any:
         try:
-            return await self._calls[method](request, timeout=self._timeout_s)
+            return await self._calls[method](request, timeout=self._timeout_s, metadata=self._access.metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error) from None
 
@@ -68,7 +66,10 @@ class _AsyncClient:
                 try:
                     response = await self._send(effect.method, effect.request)
                 except ServiceError as error:
-                    effect = operation.throw(error)
+                    if self._access.explainable(error):
+                        effect = operation.throw(await asyncio.to_thread(self._access.explain, error))
+                    else:
+                        effect = operation.throw(error)
                 else:
                     effect = operation.send(response)
         except StopIteration as end:
@@ -87,11 +88,11 @@ class AsyncSqlEnvClient(_AsyncClient):
         *,
         timeout_s: float = 30.0,
         retry: Retry | None = None,
-        ca_file: str | Path | None = None,
         stream: bool = False,
+        **access: Unpack[AccessOptions],
     ) -> None:
-        super().__init__(target, timeout_s=timeout_s, retry=retry, ca_file=ca_file)
-        self._stream = AsyncPlayStream(self._channel, timeout_s) if stream else None
+        super().__init__(target, timeout_s=timeout_s, retry=retry, **access)
+        self._stream = AsyncPlayStream(self._channel, timeout_s, self._access.metadata) if stream else None
 
     async def close(self) -> None:
         """Closes the channel; episodes that are open stay so on the server until they expire."""
@@ -161,15 +162,16 @@ class AsyncSqlEnvClient(_AsyncClient):
 
     async def _send(self, method: str, request: Any) -> Any:
         if self._stream and method in PLAY_FIELDS:
-            return await self._stream.send(method, request)
+            with suppress(StreamRefused):  # perhaps for another's sake: alone it gets an answer of its own
+                return await self._stream.send(method, request)
         return await super()._send(method, request)
 
 
 class AsyncEpisode:
-    """One episode; see `sqlenv.client.Episode`."""
+    """One episode; see `sqlenv.client.Episode`. Given another `client` it goes on there, by replay."""
 
     def __init__(self, client: AsyncSqlEnvClient, log: EpisodeLog) -> None:
-        self._client = client
+        self.client = client
         self.log = log
 
     @property
@@ -194,8 +196,8 @@ class AsyncEpisode:
 
     async def step(self, action: ActionLike) -> StepResult:
         """Takes one step, exactly once. Raises EpisodeFinished where it has ended."""
-        result: StepResult = await self._client._run(
-            protocol.step(self.log, protocol.to_action(action), self._client._retry)
+        result: StepResult = await self.client._run(
+            protocol.step(self.log, protocol.to_action(action), self.client._retry)
         )
         return result
 
@@ -219,7 +221,7 @@ class AsyncEpisode:
 
     async def close(self) -> None:
         """Ends it on the server. May be called again."""
-        await self._client._run(protocol.close(self.log, self._client._retry))
+        await self.client._run(protocol.close(self.log, self.client._retry))
 
     async def __aenter__(self) -> Self:
         return self
@@ -227,7 +229,7 @@ class AsyncEpisode:
     async def __aexit__(self, *exc: object) -> None:
         # One try: a server that is away must not hold up the caller, or hide its error; the session expires anyway.
         with suppress(ServiceError):
-            await self._client._run(protocol.close(self.log, protocol.Retry(patience_s=0)))
+            await self.client._run(protocol.close(self.log, protocol.Retry(patience_s=0)))
 
 
 class AsyncRewardClient(_AsyncClient):

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from sqlenv.errors import to_status
+from sqlenv.fairness import Turn
 from sqlenv.interceptor import service_error
 
 Request = TypeVar("Request")
@@ -20,7 +21,8 @@ async def each(
 
     async def one(request: Request) -> Item:
         try:
-            return item(response=await handle(request))
+            async with Turn():
+                return item(response=await handle(request))
         except Exception as error:
             return item(status=to_status(service_error(error, method)))
 

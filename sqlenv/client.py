@@ -16,16 +16,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import grpc
 
 from sqlenv import actions, batches, protocol
+from sqlenv.access import Access, AccessOptions
 from sqlenv.errors import ServiceError, from_rpc_error
 from sqlenv.protocol import ActionLike, EpisodeLog, Retry, StepResult
-from sqlenv.streams import PlayStream
-from sqlenv.transport import METHODS, OPTIONS, PLAY_FIELDS, credentials
+from sqlenv.streams import PlayStream, StreamRefused
+from sqlenv.transport import METHODS, OPTIONS, PLAY_FIELDS
 from sqlenv.v1 import environment_pb2, reward_pb2
 
 DEFAULT_TARGET = "127.0.0.1:50051"
@@ -36,10 +36,10 @@ class _Client:
     """A channel and what drives operations over it. Safe to use from many threads."""
 
     def __init__(
-        self, target: str, *, timeout_s: float = 30.0, retry: Retry | None = None, ca_file: str | Path | None = None
+        self, target: str, *, timeout_s: float = 30.0, retry: Retry | None = None, **access: Unpack[AccessOptions]
     ) -> None:
-        tls = credentials(ca_file)
-        self._channel = grpc.secure_channel(target, tls, OPTIONS) if tls else grpc.insecure_channel(target, OPTIONS)
+        self._access = Access(target, access)
+        self._channel = self._access.channel(OPTIONS)
         self._timeout_s = timeout_s
         self._retry = retry or Retry()
         self._calls = {
@@ -59,7 +59,7 @@ class _Client:
 
     def _send(self, method: str, request: Any) -> Any:
         try:
-            return self._calls[method](request, timeout=self._timeout_s)
+            return self._calls[method](request, timeout=self._timeout_s, metadata=self._access.metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error) from None
         except ValueError as error:
@@ -76,7 +76,8 @@ class _Client:
                 try:
                     response = self._send(effect.method, effect.request)
                 except ServiceError as error:
-                    effect = operation.throw(error)
+                    known = self._access.explain(error) if self._access.explainable(error) else error
+                    effect = operation.throw(known)
                 else:
                     effect = operation.send(response)
         except StopIteration as end:
@@ -90,7 +91,8 @@ class SqlEnvClient(_Client):
     """A client of the environment service.
 
     `target` is "host:port" or "unix:/path". `timeout_s` bounds one try of a call, `retry` how long to keep trying.
-    `ca_file`: PEM to verify the server with; turns TLS on. `stream`: send episodes' calls over one Play stream.
+    `stream`: send episodes' calls over one Play stream. `access`: TLS and token, see `sqlenv.access.AccessOptions`.
+    Raises ConfigError where they can't be used.
     """
 
     def __init__(
@@ -99,11 +101,11 @@ class SqlEnvClient(_Client):
         *,
         timeout_s: float = 30.0,
         retry: Retry | None = None,
-        ca_file: str | Path | None = None,
         stream: bool = False,
+        **access: Unpack[AccessOptions],
     ) -> None:
-        super().__init__(target, timeout_s=timeout_s, retry=retry, ca_file=ca_file)
-        self._stream = PlayStream(self._channel, timeout_s) if stream else None
+        super().__init__(target, timeout_s=timeout_s, retry=retry, **access)
+        self._stream = PlayStream(self._channel, timeout_s, self._access.metadata) if stream else None
 
     def close(self) -> None:
         """Closes the channel; episodes that are open stay so on the server until they expire."""
@@ -174,7 +176,8 @@ class SqlEnvClient(_Client):
 
     def _send(self, method: str, request: Any) -> Any:
         if self._stream and method in PLAY_FIELDS:
-            return self._stream.send(method, request)
+            with suppress(StreamRefused):  # perhaps for another's sake: alone it gets an answer of its own
+                return self._stream.send(method, request)
         return super()._send(method, request)
 
 

@@ -191,10 +191,14 @@ class Waits:
         self._retry = retry
         self._until = time.monotonic() + retry.patience_s
         self._wait_s = retry.first_wait_s
+        self._lost = False
 
     def after(self, error: ServiceError, lost: bool = False) -> Sleep:
         """The wait after `error`. Raises it where it is final or patience is at its end."""
-        if not (lost or may_retry(error)) or time.monotonic() >= self._until:
+        # Patience may have been spent on waiting for the server: that it is back without the episode is good news.
+        first_loss = lost and not self._lost and self._retry.patience_s > 0
+        self._lost = self._lost or lost
+        if not (lost or may_retry(error)) or (time.monotonic() >= self._until and not first_loss):
             raise error
         # Many clients that lost one server should not come back in step.
         wait = self._wait_s * random.uniform(0.5, 1.0)

@@ -13,14 +13,22 @@ from typing import Any
 import grpc
 
 from sqlenv.errors import DeadlineExceeded, ServiceError, from_rpc_error
+from sqlenv.protocol import may_retry
 from sqlenv.transport import PLAY_FIELDS, broken_stream, play_outcome
 from sqlenv.v1 import environment_pb2, environment_pb2_grpc
+
+Metadata = tuple[tuple[str, str], ...]
+
+
+class StreamRefused(ServiceError):
+    """The whole stream was refused, perhaps for one request of many: each must be sent by itself to learn its lot."""
 
 
 class PlayStream:
     """Calls over one Play stream, from many threads at once; opened when first used, and again after it broke."""
 
-    def __init__(self, channel: grpc.Channel, timeout_s: float) -> None:
+    def __init__(self, channel: grpc.Channel, timeout_s: float, metadata: Metadata = ()) -> None:
+        self._metadata = metadata
         self._stub = environment_pb2_grpc.EnvironmentServiceStub(channel)
         self._timeout_s = timeout_s
         self._tags = itertools.count(1)
@@ -29,7 +37,7 @@ class PlayStream:
         self._waiting: dict[int, Future[Any]] = {}
 
     def send(self, method: str, request: Any) -> Any:
-        """Sends one request and waits for its response. Raises ServiceError."""
+        """Sends one request and waits for its response. Raises ServiceError; StreamRefused: send it another way."""
         tag = next(self._tags)
         future: Future[Any] = Future()
         with self._lock:
@@ -54,7 +62,7 @@ class PlayStream:
 
     def _open(self) -> None:
         outbox: queue.SimpleQueue[environment_pb2.PlayRequest | None] = queue.SimpleQueue()
-        responses = self._stub.Play(iter(outbox.get, None))
+        responses = self._stub.Play(iter(outbox.get, None), metadata=self._metadata)
         self._outbox = outbox
         threading.Thread(target=self._read, args=(responses, outbox), name="sqlenv-play", daemon=True).start()
 
@@ -66,7 +74,7 @@ class PlayStream:
                 if future is not None:
                     _settle(future, response)
         except grpc.RpcError as error:
-            failure = from_rpc_error(error)
+            failure = _of_stream(error)
         except ValueError:
             pass  # the channel was closed
         with self._lock:
@@ -77,6 +85,12 @@ class PlayStream:
         for future in lost:
             if not future.done():
                 future.set_exception(failure)
+
+
+def _of_stream(error: grpc.RpcError) -> ServiceError:
+    """What the requests of a stream that ended with `error` get."""
+    failure = from_rpc_error(error)
+    return failure if may_retry(failure) else StreamRefused(failure.message, failure.reason)
 
 
 def _settle(future: Future[Any], response: environment_pb2.PlayResponse) -> None:
@@ -93,7 +107,8 @@ class AsyncPlayStream:
     within a write, grpc.aio would cancel the whole stream.)
     """
 
-    def __init__(self, channel: grpc.aio.Channel, timeout_s: float) -> None:
+    def __init__(self, channel: grpc.aio.Channel, timeout_s: float, metadata: Metadata = ()) -> None:
+        self._metadata = metadata
         self._stub = environment_pb2_grpc.EnvironmentServiceStub(channel)
         self._timeout_s = timeout_s
         self._tags = itertools.count(1)
@@ -102,7 +117,7 @@ class AsyncPlayStream:
         self._waiting: dict[int, asyncio.Future[Any]] = {}
 
     async def send(self, method: str, request: Any) -> Any:
-        """Sends one request and waits for its response. Raises ServiceError."""
+        """Sends one request and waits for its response. Raises ServiceError; StreamRefused: send it another way."""
         if self._outbox is None:
             self._outbox = asyncio.Queue()
             task = asyncio.get_running_loop().create_task(self._carry(self._outbox))
@@ -127,7 +142,7 @@ class AsyncPlayStream:
     async def _carry(self, outbox: asyncio.Queue[environment_pb2.PlayRequest]) -> None:
         """Carries one stream from its opening to its end, and tells all who still wait that it ended."""
         failure: ServiceError = broken_stream()
-        stream = self._stub.Play()
+        stream = self._stub.Play(metadata=self._metadata)
         writer = asyncio.get_running_loop().create_task(_write(stream, outbox))
         try:
             while (response := await stream.read()) is not grpc.aio.EOF:
@@ -135,7 +150,7 @@ class AsyncPlayStream:
                 if future is not None and not future.done():
                     future.set_result(response)
         except grpc.RpcError as error:
-            failure = from_rpc_error(error)
+            failure = _of_stream(error)
         finally:
             if self._outbox is outbox:
                 self._outbox = None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -65,6 +66,7 @@ class DataSet:
     version: str
     tasks: tuple[Task, ...]
     databases: dict[str, Path]
+    _read: dict[Path, FileState | None] = field(default_factory=dict, repr=False, compare=False)
     _filtered: dict[TaskFilter, tuple[Task, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -90,6 +92,15 @@ class DataSet:
         order = sorted(self.tasks, key=lambda task: hashlib.sha256(task.task_id.encode()).digest())
         return DataSet(self.name, self.version, tuple(order), self.databases)
 
+    def check_files(self) -> None:
+        """Raises DataSetError where a file is no longer the one that `version` was worked out from.
+
+        To be called once the databases are open: what was opened in between is then of this version.
+        """
+        for path, state in self._read.items():
+            if _state(path) != state:
+                raise DataSetError(f"{path}: changed while it was being opened; start again once it is complete")
+
 
 def load(directory: Path) -> DataSet:
     """Reads the public side of a data set. Raises DataSetError naming file and line where it is broken."""
@@ -99,6 +110,7 @@ def load(directory: Path) -> DataSet:
         if (directory / "tables.json").is_file():
             hint = f"; this looks like Spider's layout: run `sqlenv data import {directory} --out DIR` first"
         raise DataSetError(f"{path}: no such file{hint}")
+    read = {path: _state(path)}
     by_id: dict[str, Task] = {}
     for record, where in read_jsonl(path):
         task = read_task(record, where)
@@ -112,7 +124,10 @@ def load(directory: Path) -> DataSet:
     for db_id, file in databases.items():
         if not file.is_file():
             raise DataSetError(f"{file}: no such file; {path} has tasks for database {db_id!r}")
-    return DataSet(_read_name(directory), _hash((path, *databases.values())), tasks, databases)
+    read |= {file: _state(file) for file in databases.values()}
+    data = DataSet(_read_name(directory), _hash(read), tasks, databases, read)
+    data.check_files()
+    return data
 
 
 def database_path(directory: Path, db_id: str) -> Path:
@@ -173,6 +188,18 @@ def _read_name(directory: Path) -> str:
         return str(json.loads(path.read_text(encoding="utf-8"))["name"])
     except (ValueError, KeyError, TypeError):
         raise DataSetError(f"{path}: expected a JSON object with a name") from None
+
+
+FileState = tuple[int, int, int, int]
+"""What tells one state of a file from another without reading it."""
+
+
+def _state(path: Path) -> FileState | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _hash(files: Iterable[Path]) -> str:

@@ -26,7 +26,10 @@ from sqlenv.tasks import BUNDLED
 class LiveServices:
     """Both services on an event loop of their own thread. `env` and `reward` are addresses for clients."""
 
-    def __init__(self, dataset: Path = BUNDLED, **env_settings: Any) -> None:
+    def __init__(
+        self, dataset: Path = BUNDLED, reward_settings: dict[str, Any] | None = None, **env_settings: Any
+    ) -> None:
+        self._reward_settings = reward_settings or {}
         self.dataset = dataset
         self._env_settings = env_settings
         self._loop = asyncio.new_event_loop()
@@ -37,7 +40,11 @@ class LiveServices:
 
     def __enter__(self) -> LiveServices:
         self._thread.start()
-        self.run(self._start())
+        try:
+            self.run(self._start())
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -51,7 +58,7 @@ class LiveServices:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
     async def _start(self) -> None:
-        reward_settings = RewardSettings(port=0, dataset_dir=self.dataset, _env_file=None)
+        reward_settings = RewardSettings(port=0, dataset_dir=self.dataset, _env_file=None, **self._reward_settings)
         drain = Drain()
         services = await reward_app.make(reward_settings, drain)
         reward = await self._stack.enter_async_context(running(reward_settings, services, drain))

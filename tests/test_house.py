@@ -123,6 +123,16 @@ def test_the_services_know_no_builder_client_or_agent() -> None:
     assert offences([*of("env_service"), *of("reward_service")], strangers) == []
 
 
+def test_the_gateway_knows_the_services_by_their_contract_alone() -> None:
+    serving = [path for path in of("gateway") if name(path) != "gateway/replays.py"]  # makes files, serves nothing
+    strangers = SERVICES | {"data", "trainer", "tests", "benchmarks", "apsw", "sqlenv.gold", "sqlenv.cli"}
+    assert offences(serving, strangers | {"sqlenv.agents", "sqlenv.launch", "sqlenv.sandbox"}) == []
+
+
+def test_openenv_is_for_the_gateways_client_alone() -> None:
+    assert {line.split(":")[0] for line in offences(modules(), {"openenv"})} <= {"gateway/client.py"}
+
+
 MAY_START_SERVICES = ("sqlenv/cli", "sqlenv/launch", "sqlenv/agents")
 
 
@@ -169,7 +179,14 @@ def test_pure_modules_touch_nothing(path: str) -> None:
 
 def test_only_the_sandbox_and_the_builders_open_databases() -> None:
     # schema.py reads through the connection that the sandbox hands it.
-    doors = ("sqlenv/sandbox.py", "sqlenv/schema.py", "data/")
+    doors = (
+        "sqlenv/opening.py",
+        "sqlenv/connection.py",
+        "sqlenv/sandbox.py",
+        "sqlenv/schema.py",
+        "sqlenv/query_worker.py",
+        "data/",
+    )
     outside = [path for path in modules() if not name(path).startswith(doors)]
     opened = [
         f"{name(path)}:{node.lineno}"
@@ -186,10 +203,14 @@ def test_apsw_is_known_to_few() -> None:
     users = {line.split(":")[0] for line in offences(modules(), {"apsw"})}
     assert {user for user in users if not user.startswith(("data/", "sqlenv/cli/"))} <= {
         "sqlenv/authorizer.py",
+        "sqlenv/connection.py",
         "sqlenv/faults.py",
+        "sqlenv/opening.py",
+        "sqlenv/query_worker.py",
         "sqlenv/sandbox.py",
         "sqlenv/schema.py",
         "reward_service/scorer.py",  # for the version of SQLite, which is part of the scorer's
+        "trainer/folder.py",  # for the same, which a run's figures depend on
     }
 
 

@@ -18,7 +18,7 @@ from reward_service.config import RewardSettings
 from reward_service.gold import GoldBook
 from reward_service.instances import INDEX, Suite
 from reward_service.judge import NO_EVIDENCE, Judge, Judgement
-from sqlenv.errors import DataSetError
+from sqlenv.errors import DataSetError, Unavailable
 from sqlenv.executor import QueryExecutor
 from sqlenv.gold import load_gold
 from sqlenv.sandbox import Sandbox
@@ -328,7 +328,7 @@ def test_a_broken_archive_is_said(small: Path, tmp_path: Path) -> None:
     shutil.copytree(small / "instances", tmp_path / "instances")
     (tmp_path / "instances" / "league.zip").write_bytes(b"no zip")
     suite = Suite(tmp_path, RewardSettings(_env_file=None).limits(), 4)
-    with pytest.raises(DataSetError, match=r"league\.zip"):
+    with pytest.raises(Unavailable, match="changed since the start, or damaged"):
         suite.sandbox("league", 0)
     with pytest.raises(DataSetError, match="instance 99"):
         Suite(small, RewardSettings(_env_file=None).limits(), 4).data("league", 99)
