@@ -1,0 +1,1 @@
+"""The gateway: SQLEnv's episodes over HTTP, WebSocket and MCP, for OpenEnv clients, browsers and Spaces."""

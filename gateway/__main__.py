@@ -1,0 +1,6 @@
+"""Runs the gateway: `python -m gateway`."""
+
+from gateway.server import main
+
+if __name__ == "__main__":
+    main()
