@@ -1,89 +1,30 @@
-"""Both services as child processes of this one: for the command line, notebooks and tests.
+"""The services as child processes of this one: for the command line, notebooks and tests.
 
     with launch(dataset) as services:
         with SqlEnvClient(services.env_target) as client: …
 
-Children drain when the block ends, and also when this process dies, however it dies: each reads from a pipe that only
-this process holds open (`_guarded`). Linux's PR_SET_PDEATHSIG would do the same, but goes by the thread that started
-the child, and it is not on other systems.
+Children drain when the block ends, and also when this process dies, however it dies (`sqlenv.child`).
 """
 
 from __future__ import annotations
 
-import json
 import os
-import runpy
 import secrets
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
-from sqlenv.errors import SqlEnvError
+from sqlenv.child import START_S, STOP_S, Child, LaunchError, start
 from sqlenv.tasks import BUNDLED
 
-START_S = 60.0
-STOP_S = 15.0  # longer than the services' own drain time
-LOG_LINES = 15
+__all__ = ["Guarded", "LaunchError", "Launched", "launch"]
+
 # sun_path holds 104 bytes on some systems, 108 on Linux, the end mark included.
 MAX_SOCKET_PATH = 100
-
-
-class LaunchError(SqlEnvError):
-    """A service did not start, or ended by itself; the message has the end of its log."""
-
-
-@dataclass
-class _Child:
-    """One service process. `address` is "" until it listens."""
-
-    name: str
-    process: subprocess.Popen[str]
-    log: Path
-    address: str = ""
-    metrics_url: str = ""
-
-    def failure(self, what: str) -> LaunchError:
-        tail = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
-        words = "; the end of its log:\n  " + "\n  ".join(tail) if tail else "; it logged nothing"
-        return LaunchError(f"the {self.name} service {what}{words}")
-
-    def wait_until_it_listens(self, deadline: float) -> None:
-        """Reads the line of JSON that a service prints once it listens. Raises LaunchError."""
-        lines: list[str] = []
-        # A pipe can't be read with a time limit on every system; a thread can be waited for with one.
-        reader = threading.Thread(target=lambda: lines.append(_output(self.process).readline()), daemon=True)
-        reader.start()
-        reader.join(max(0.0, deadline - time.monotonic()))
-        if not lines:
-            raise self.failure(f"did not start within {START_S:g} s")
-        try:
-            about = json.loads(lines[0])
-            self.address, self.metrics_url = about["address"], about.get("metrics", "")
-        except (ValueError, KeyError, TypeError):
-            self.process.wait()
-            raise self.failure(f"did not start (exit status {self.process.returncode})") from None
-
-    def stop(self, grace_s: float) -> None:
-        """Lets it drain, then ends it."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(grace_s)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-        self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream:
-                stream.close()
 
 
 @dataclass
@@ -94,7 +35,8 @@ class Launched:
     reward_target: str
     dataset: Path
     logs: dict[str, Path]
-    _children: list[_Child] = field(default_factory=list)
+    gateway_url: str = ""  # where a gateway was asked for
+    _children: list[Child] = field(default_factory=list)
 
     def check(self) -> None:
         """Raises LaunchError where a service has ended by itself."""
@@ -119,7 +61,7 @@ class Launched:
                 child.process.kill()
 
     def stop(self, grace_s: float = STOP_S) -> None:
-        """Drains and ends both: first the environment service, whose last steps the reward service still scores."""
+        """Drains and ends them: the last first, as each works with those before it."""
         while self._children:
             self._children[-1].stop(grace_s)
             self._children.pop()
@@ -150,14 +92,16 @@ def launch(
     insecure: bool = False,
     guarded: Guarded | None = None,
     reward_port: int | None = None,
+    gateway_port: int | None = None,
     environment: bool = True,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[Launched]:
     """Starts the services on `dataset` and stops them at the end of the block.
 
     `port`: of the environment service; 0 takes a free one. `reward_port`: TCP port for the reward service, beside the
-    UNIX socket that only this user can reach. `guarded`: TLS and tokens of these ports. `environment=False` starts the
-    reward service alone. `settings`: further SQLENV_… variables. Raises LaunchError where a service does not start.
+    UNIX socket that only this user can reach. `guarded`: TLS and tokens of these ports. `gateway_port`: starts the
+    gateway too, on this TCP port; it needs the extra `gateway`. `environment=False` starts the reward service alone.
+    `settings`: further SQLENV_… variables. Raises LaunchError where a service does not start.
     """
     folder = _private_folder()
     launched = Launched("", "", dataset, {})
@@ -171,51 +115,28 @@ def launch(
             place |= {"TCP_TOO": "true", "PORT": str(reward_port)} | shield
             if "TOKENS_FILE" in shield:  # the environment service gets a token that nobody else has
                 place["TOKEN"] = between["REWARD_TOKEN"] = secrets.token_urlsafe(32)
-        reward = _start("reward", "REWARD", common | place, folder, settings)
-        launched._children.append(reward)
-        launched.logs[reward.name] = reward.log
+        children = launched._children
+        children.append(start("reward", common | place, folder, settings))
         if environment:  # the socket's place is known already, so both can start at the same time
             own = {"PORT": str(port), "REWARD_TARGET": f"unix:{folder / 'reward.sock'}"} | shield | between
-            env = _start("environment", "ENV", common | own, folder, settings)
-            launched._children.append(env)
-            launched.logs[env.name] = env.log
-        for child in launched._children:
-            if not child.address:
-                child.wait_until_it_listens(deadline)
-        launched.reward_target = _local(reward.address)
-        launched.env_target = _local(env.address) if environment else ""
+            children.append(start("environment", common | own, folder, settings))
+        launched.logs.update({child.name: child.log for child in children})
+        for child in children:
+            child.wait_until_it_listens(deadline)
+        launched.reward_target = _local(children[0].address)
+        launched.env_target = _local(children[1].address) if environment else ""
+        if gateway_port is not None:
+            private = f"unix:{folder / 'reward.sock'}"
+            own = {"HOST": host, "PORT": str(gateway_port), "ENV_TARGET": launched.env_target, "REWARD_TARGET": private}
+            gateway = start("gateway", own, folder, settings)
+            children.append(gateway)
+            launched.logs[gateway.name] = gateway.log
+            gateway.wait_until_it_listens(deadline)
+            launched.gateway_url = f"http://{_local(gateway.address)}"
         yield launched
     finally:
         launched.stop()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _start(name: str, prefix: str, own: Mapping[str, str], folder: Path, settings: Mapping[str, str] | None) -> _Child:
-    # What a user has set for services of their own (addresses, sockets, TLS) must not reach these.
-    placed = ("HOST PORT UNIX_SOCKET TCP_TOO TLS_CERT_FILE TLS_KEY_FILE TLS_CLIENT_CA_FILE TOKENS_FILE TOKEN").split()
-    placed += ("REWARD_TARGET REWARD_CA_FILE REWARD_CERT_FILE REWARD_KEY_FILE REWARD_TOKEN METRICS_PORT").split()
-    environ = {
-        key: value for key, value in os.environ.items() if key.upper() not in {f"SQLENV_{prefix}_{p}" for p in placed}
-    }
-    environ |= {f"SQLENV_{prefix}_{key}": value for key, value in own.items()} | dict(settings or {})
-    log = folder / f"{name}.log"
-    with log.open("w", encoding="utf-8") as stream:
-        process = subprocess.Popen(
-            # -P: the folder one happens to stand in is no place to import from.
-            [sys.executable, "-P", "-m", "sqlenv.launch", f"{'env' if name == 'environment' else name}_service"],
-            env=environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stream,
-            text=True,
-            process_group=0,  # Ctrl-C is for the parent, which stops the services one after the other
-        )
-    return _Child(name, process, log)
-
-
-def _output(process: subprocess.Popen[str]) -> IO[str]:
-    assert process.stdout is not None
-    return process.stdout
 
 
 def _local(address: str) -> str:
@@ -231,22 +152,3 @@ def _private_folder() -> Path:
         os.rmdir(folder)
         folder = tempfile.mkdtemp(prefix="sqlenv-", dir="/tmp")
     return Path(folder)
-
-
-def _guarded(module: str) -> None:
-    """Runs a service module until it ends or until standard input, the parent's pipe, is closed."""
-
-    def watch() -> None:
-        # The descriptor itself: a buffered reader's lock, held by this thread, would abort the interpreter's exit.
-        while os.read(0, 1024):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(STOP_S)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="sqlenv-guard", daemon=True).start()
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
-
-
-if __name__ == "__main__":
-    _guarded(sys.argv[1])

@@ -287,7 +287,7 @@ def test_up_shows_how_to_connect_and_ends_when_a_service_dies(part: Path) -> Non
     running = process("up", "--port", 0, "--dataset", part)
     assert running.stdout is not None
     shown = ""
-    while "Ctrl-C stops both." not in shown:
+    while "Ctrl-C stops them." not in shown:
         line = running.stdout.readline()
         assert line, running.communicate()
         shown += line

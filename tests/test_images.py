@@ -21,7 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openenv.cli.commands.validate import _render_report
+from openenv.validation.providers.docker import DockerValidationProvider
+from openenv.validation.runner import run_validation
+from openenv.validation.types import CheckStatus, Level
 
+from gateway.space import stage
 from sqlenv import SqlEnvClient
 from sqlenv.gold import answer_text, load_gold
 from sqlenv.tasks import BUNDLED, load
@@ -280,3 +285,18 @@ def test_three_environment_services_behind_one_gateway(images: dict[str, str]) -
 def memories(project: str) -> dict[str, int]:
     names = docker("ps", "--filter", f"label=com.docker.compose.project={project}", "--format", "{{.Names}}").split()
     return {name.removeprefix(project).strip("_-"): round(memory(name)) for name in names}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the validator's own use of websockets
+def test_openenv_validates_the_image_that_it_builds(images: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "sqlenv"
+    stage(folder)
+    provider = DockerValidationProvider(build_timeout_s=900)
+    # The validator's own helper is pulled by its digest; where no image can be pulled, the base image serves as well.
+    provider.helper_image = BASE
+    report = run_validation(folder, max_level=Level.RUNTIME, provider=provider)
+    print(_render_report(report))
+    found = {result.check_id: result.status for result in report.results}
+    assert not {CheckStatus.FAIL, CheckStatus.ERROR} & set(found.values())
+    for check in ("startup", "reward_well_formed", "observation_schema", "state_contract", "network_policy"):
+        assert found[f"runtime.{check}"] is CheckStatus.PASS, check

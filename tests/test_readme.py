@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateways import LiveGateway
 from tests.live import LiveServices
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,6 +66,8 @@ def test_the_readme_names_the_commands_that_this_file_runs() -> None:
     assert "\nmake test-all\n" in ci
     assert {command.split()[1] for command in commands() if command.startswith("sqlenv")} == {
         "up",
+        "gateway",
+        "token",
         "play",
         "eval",
         "score",
@@ -86,22 +90,32 @@ def test_files_named_in_the_readme_exist() -> None:
 
 @pytest.mark.parametrize("command", [c for c in commands() if c.startswith("sqlenv")])
 def test_command(command: str, folder: Path) -> None:
-    if " up" in command:
+    if " up" in command or " gateway" in command:
         serve_until_interrupted(command, folder)
         return
+    if "my-set" in command and " import " not in command:
+        own_set(folder)
     if "play" in command:
         done = run(f"{command} --seed 1", folder, input="DESCRIBE pet\nANSWER 42\n")
     elif " eval " in command:
         done = run(f"{command} --episodes 20", folder)
     else:
+        if " import " in command:
+            shutil.rmtree(folder / "my-set", ignore_errors=True)
         done = run(command, folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
 
 
-def serve_until_interrupted(command: str, folder: Path) -> None:
-    if "my-set" in command and not (folder / "my-set").exists():
+def own_set(folder: Path) -> None:
+    """The data set of an earlier command, which another process may have run."""
+    if not (folder / "my-set").exists():
         assert run("sqlenv data import my-folder --out my-set", folder).returncode == 0
+
+
+def serve_until_interrupted(command: str, folder: Path) -> None:
+    if "my-set" in command:
+        own_set(folder)
     words = [str(SQLENV), *shlex.split(command)[1:], "--port", "0"]
     with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as served:
         assert served.stdout is not None
@@ -116,15 +130,23 @@ def serve_until_interrupted(command: str, folder: Path) -> None:
 
 
 def test_the_python_snippets(services: LiveServices) -> None:
-    episode, reward = blocks("python")
+    episode, openenv, reward = blocks("python")
     assert '"127.0.0.1:50051"' in episode
     assert '"127.0.0.1:50052"' in reward
+    assert '"http://127.0.0.1:8000"' in openenv
     printed = []
-    for snippet in (episode, reward):
-        code = snippet.replace("127.0.0.1:50051", services.env).replace("127.0.0.1:50052", services.reward)
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stderr
-        printed.append(done.stdout)
+    with LiveGateway(services.env, services.reward) as gateway:
+        codes = [
+            snippet.replace("127.0.0.1:50051", services.env)
+            .replace("127.0.0.1:50052", services.reward)
+            .replace("http://127.0.0.1:8000", gateway.url)
+            for snippet in (episode, openenv, reward)
+        ]
+        for code in codes:
+            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+            assert done.returncode == 0, done.stderr
+            printed.append(done.stdout)
     assert "Question:" in printed[0]
     assert "True -0.005" in printed[0]
-    assert printed[1].strip() == "[0.0]"
+    assert "(1 row)" in printed[1]
+    assert printed[2].strip() == "[0.0]"

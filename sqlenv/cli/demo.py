@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 import typer
 from rich.text import Text
@@ -15,7 +16,8 @@ from sqlenv.agents.summary import separation
 from sqlenv.cli.baselines import AgentName, Run, baseline, run_agents, summary_table
 from sqlenv.cli.common import OWN, out, safe
 from sqlenv.client import SqlEnvClient
-from sqlenv.launch import launch
+from sqlenv.launch import Launched, LaunchError, launch
+from sqlenv.probe import problem
 from sqlenv.tasks import BUNDLED
 
 RANDOM_AT_MOST = 0.05
@@ -26,7 +28,7 @@ SAMPLE_LINES = 12
 
 def demo() -> None:
     """
-    Start both services on free ports, let the baselines play the bundled tasks over gRPC, and print what came of it.
+    Start the services on free ports, let the baselines play the bundled tasks over gRPC, and print what came of it.
 
     The agents are random, explorer and oracle, the oracle once with values and once with SQL. Exit status 1 where the
     figures are not as they must be: the oracle always right, random almost never, and every correct episode worth more
@@ -35,11 +37,16 @@ def demo() -> None:
     Example: sqlenv demo
     """
     started = time.monotonic()
-    with launch(BUNDLED, settings=OWN) as services, SqlEnvClient(services.env_target, **NO_ACCESS) as client:
+    gateway_port = 0 if find_spec("uvicorn") else None  # an extra, which a plain installation lacks
+    with (
+        launch(BUNDLED, settings=OWN, gateway_port=gateway_port) as services,
+        SqlEnvClient(services.env_target, **NO_ACCESS) as client,
+    ):
         about = client.list_databases()
         tasks = list(client.list_tasks())
         out.print(
             f"environment service on {services.env_target}, reward service on {services.reward_target}\n"
+            f"gateway {_gateway(services)}\n"
             f"{len(tasks)} tasks on {len(about.databases)} databases",
             highlight=False,
             markup=False,
@@ -57,10 +64,20 @@ def demo() -> None:
     problems = _problems(runs)
     steps = sum(len(record.steps) for run in runs for record in run.played)
     out.print(f"{steps:,} scored steps in {time.monotonic() - started:.1f} s", highlight=False)
-    for problem in problems:
-        out.print(Text(f"✗ {problem}", style="bold red"))
+    for words in problems:
+        out.print(Text(f"✗ {words}", style="bold red"))
     if problems:
         raise typer.Exit(1)
+
+
+def _gateway(services: Launched) -> str:
+    """Where the gateway is, and whether it reaches the services; the demo itself plays over gRPC."""
+    if not services.gateway_url:
+        return "not installed: pip install 'sqlenv[gateway]'"
+    why = problem(f"{services.gateway_url}/ready")
+    if why:
+        raise LaunchError(f"the gateway on {services.gateway_url} is not ready: {why}")
+    return f"on {services.gateway_url}, ready"
 
 
 def _sample(played: Sequence[Trajectory]) -> None:

@@ -1,10 +1,11 @@
-"""`sqlenv up`: both services in one terminal."""
+"""`sqlenv up`: all services in one terminal."""
 
 from __future__ import annotations
 
 import json
 import signal
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -16,6 +17,7 @@ from rich.text import Text
 
 from sqlenv.cli.common import Dataset, err, out
 from sqlenv.cli.datasets import resolve
+from sqlenv.errors import ConfigError
 from sqlenv.launch import Guarded, Launched, launch
 from sqlenv.tasks import DataSet, load
 
@@ -55,6 +57,10 @@ def up(
         int | None,
         typer.Option(help="Serve the reward service on this TCP port too; 0 takes a free one. Else it is private."),
     ] = None,
+    gateway_port: Annotated[
+        int | None,
+        typer.Option(help="Start the gateway too (page, OpenEnv, MCP) on this port; 0 takes a free one.", min=0),
+    ] = None,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
     client_ca: ClientCa = None,
@@ -74,11 +80,13 @@ def up(
     """
     Serve episodes: start the environment and the reward service, and stop both on Ctrl-C.
 
-    On Ctrl-C or SIGTERM running episodes get a few seconds to end. If a service ends by itself, the other is stopped
+    On Ctrl-C or SIGTERM running episodes get a few seconds to end. If a service ends by itself, the others are stopped
     and the end of its log shown.
 
-    Example: sqlenv up --port 0 --dataset ~/data/spider
+    Example: sqlenv up --port 0 --gateway-port 8000 --dataset ~/data/spider
     """
+    if gateway_port is not None:
+        _check_gateway(Guarded(tls_cert, tls_key, client_ca, tokens))
     folder = resolve(dataset)
     data = load(folder)
     stopping = threading.Event()
@@ -90,6 +98,7 @@ def up(
         insecure=insecure,
         guarded=guarded,
         reward_port=reward_port,
+        gateway_port=gateway_port,
         settings=_metrics(metrics_port),
     )
     with starting as services:
@@ -99,6 +108,13 @@ def up(
             services.check()
         err.print("draining…")
     err.print("stopped")
+
+
+def _check_gateway(guarded: Guarded) -> None:
+    if guarded != Guarded():
+        raise ConfigError("with TLS or tokens start the gateway by itself: sqlenv gateway --env ADDRESS")
+    if find_spec("uvicorn") is None:
+        raise ConfigError("the gateway needs more packages: pip install 'sqlenv[gateway]'")
 
 
 def _metrics(port: int | None) -> dict[str, str]:
@@ -123,6 +139,7 @@ def _announce(services: Launched, folder: Path, data: DataSet, as_json: bool) ->
         about = {
             "environment": services.env_target,
             "reward": services.reward_target,
+            "gateway": services.gateway_url,
             "dataset": str(folder),
             "dataset_version": data.version,
             "tasks": len(data.tasks),
@@ -138,6 +155,7 @@ def _announce(services: Launched, folder: Path, data: DataSet, as_json: bool) ->
     for name, value in (
         ("environment service", services.env_target),
         ("reward service", services.reward_target),
+        *([("page, OpenEnv, MCP", services.gateway_url)] if services.gateway_url else []),
         ("data set", f"{data.name} {data.version}, {len(data.databases)} databases"),
         ("tasks", f"{len(data.tasks)} ({counts})"),
         ("logs", ", ".join(map(str, services.logs.values()))),
@@ -154,5 +172,5 @@ def _announce(services: Launched, folder: Path, data: DataSet, as_json: bool) ->
         "    print(episode.observation.text)"
     )
     out.print(Panel(Text(code), title="connect", title_align="left", expand=False))
-    out.print("Ctrl-C stops both.")
+    out.print("Ctrl-C stops them.")
     out.file.flush()

@@ -55,7 +55,9 @@ def without_a_disk(module: str, **settings: object) -> Iterator[tuple[subprocess
     assert child.stdout is not None
     with child.stdout:
         try:
-            yield child, json.loads(child.stdout.readline())["address"]
+            line = child.stdout.readline()
+            assert line, f"{module} ended with {child.wait(10)}"
+            yield child, json.loads(line)["address"]
         finally:
             child.kill()
             child.wait()
