@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 PROTO_FILES := $(wildcard protos/sqlenv/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint protos protos-check data bench clean
+.PHONY: help setup demo train-demo test test-all lint protos protos-check data bench clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,6 +22,15 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)  ## start the services, play scored episodes over gRPC, print the table
 	$(BIN)/sqlenv demo
+
+# TORCH_INDEX=URL takes torch from another index, as PyTorch's own of CPU builds: PyPI's for Linux brings gigabytes of CUDA.
+$(VENV)/.installed-train: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,train]'
+	touch $@
+
+train-demo: $(VENV)/.installed-train  ## a policy learns on two CPU cores: SFT and GRPO over gRPC, table and curve, 15 minutes
+	$(BIN)/sqlenv train run tiny
 
 test: $(STAMP)  ## the quick tests, under 5 minutes on 2 cores
 	$(BIN)/python -m pytest -n 2

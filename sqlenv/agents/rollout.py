@@ -138,7 +138,7 @@ def _rounds(
         for one, act, result in zip(live, acts, results, strict=True):
             if isinstance(result, ServiceError):
                 raise result
-            _note(one.record, action_text(act), result)
+            note_step(one.record, action_text(act), result)
             if result.done:
                 ended.append(one.record)
         live[:] = [one for one in live if not one.episode.done]
@@ -165,10 +165,11 @@ def _start(
     for episode, mind in zip(client.batch_reset(requests), minds, strict=True):
         if isinstance(episode, ServiceError):
             raise episode
-        yield _Live(episode, mind, _record(agent, episode))
+        yield _Live(episode, mind, start_record(agent, episode))
 
 
-def _record(agent: str, episode: Episode) -> Trajectory:
+def start_record(agent: str, episode: Episode) -> Trajectory:
+    """The record of an episode that was just started."""
     task, log = episode.task, episode.log
     return Trajectory(
         agent=agent,
@@ -185,7 +186,8 @@ def _record(agent: str, episode: Episode) -> Trajectory:
     )
 
 
-def _note(record: Trajectory, action: str, result: StepResult) -> None:
+def note_step(record: Trajectory, action: str, result: StepResult) -> None:
+    """Adds a step to its episode's record."""
     score = result.score
     terms = {term.name: term.value for term in score.terms}
     parts: dict[str, Any] = {

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from sqlenv import __version__
-from sqlenv.cli import data, demo, doctor, evaluate, play, score, up
+from sqlenv.cli import data, demo, doctor, evaluate, gateway, play, score, tokens, train, up
 from sqlenv.cli.common import err, safe
 from sqlenv.errors import SqlEnvError
 
@@ -71,10 +71,13 @@ def _options(
 
 
 app.command("up")(up.up)
+app.command("gateway")(gateway.gateway)
 app.command("play")(play.play)
 app.command("eval")(evaluate.evaluate)
 app.command("score")(score.score)
 app.add_typer(data.app, name="data")
+app.add_typer(train.app, name="train")
+app.add_typer(tokens.app, name="token")
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 

@@ -1,0 +1,193 @@
+"""The trainer's data, without torch: worlds, views, demonstrators, demonstrations, configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.check import check
+from sqlenv import SqlEnvClient, actions
+from sqlenv.errors import ConfigError, DataSetError
+from sqlenv.tasks import BUNDLED, load
+from tests.live import LiveServices
+from trainer.config import CONFIGS, apply_override, load_config
+from trainer.demonstrators import DEMONSTRATORS
+from trainer.demos import demonstrate
+from trainer.guesses import compared_with_text, guess
+from trainer.view import compact
+from trainer.worlds import WorldSize, build_worlds
+
+SIZE = WorldSize(train_databases=4, eval_databases=2, train_questions=9, eval_questions=9)
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("worlds")
+    build_worlds(folder, SIZE, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(worlds: Path) -> Iterator[SqlEnvClient]:
+    with LiveServices(worlds, max_steps=7) as live, SqlEnvClient(live.env) as connected:
+        yield connected
+
+
+def test_worlds_are_the_same_bytes_for_the_same_seed(worlds: Path, tmp_path: Path) -> None:
+    build_worlds(tmp_path / "same", SIZE, seed=3)
+    build_worlds(tmp_path / "other", SIZE, seed=4)
+    assert load(tmp_path / "same").version == load(worlds).version
+    assert (tmp_path / "same" / "gold.jsonl").read_bytes() == (worlds / "gold.jsonl").read_bytes()
+    assert load(tmp_path / "other").version != load(worlds).version
+
+
+def test_worlds_are_a_sound_data_set(worlds: Path) -> None:
+    assert [str(problem) for problem in check(worlds) if problem.severity == "error"] == []
+    data = load(worlds)
+    splits = {split: {task.db_id for task in data.tasks if task.split == split} for split in ("train", "eval")}
+    assert len(splits["train"]) == 4
+    assert len(splits["eval"]) == 2
+    assert not splits["train"] & splits["eval"]
+    assert len({(task.db_id, task.question) for task in data.tasks}) == len(data.tasks) == 4 * 9 + 2 * 9
+
+
+def test_the_tiny_profile_holds_out_enough() -> None:
+    worlds = load_config("tiny").services.worlds
+    assert worlds is not None
+    assert worlds.eval_databases >= 12
+    assert worlds.eval_databases * worlds.eval_questions >= 300
+
+
+@pytest.mark.parametrize("name", DEMONSTRATORS)
+def test_demonstrators_do_what_they_are_called(name: str, client: SqlEnvClient, worlds: Path) -> None:
+    demos = list(demonstrate(client, worlds, {name: 1.0}, 40, seed=1, view="compact"))
+    right = sum(demo.correct for demo in demos) / len(demos)
+    first = [type(demo.turns[0][1]) for demo in demos]
+    looks_first = sum(kind in (actions.Describe, actions.Sample) for kind in first) / len(demos)
+    assert len(demos) == 40
+    if name in ("careful", "wasteful"):
+        assert right == looks_first == 1.0
+    else:
+        assert right < 1.0
+        assert looks_first <= (0.3 if name == "impatient" else 0.0)
+    assert all(isinstance(demo.turns[-1][1], actions.AnswerValue) for demo in demos)
+
+
+def test_demonstrations_are_the_same_for_the_same_seed(client: SqlEnvClient, worlds: Path) -> None:
+    mix = {"careful": 1.0, "recovering": 1.0}
+    once, again, other = (list(demonstrate(client, worlds, mix, 12, seed=seed)) for seed in (5, 5, 6))
+    assert once == again != other
+
+
+def test_only_correct_leaves_wrong_ones_out(client: SqlEnvClient, worlds: Path) -> None:
+    demos = list(demonstrate(client, worlds, {"impatient": 1.0}, 40, seed=1, only_correct=True))
+    assert 0 < len(demos) < 40
+    assert all(demo.correct for demo in demos)
+
+
+@pytest.mark.parametrize("form", ["text", "tool"])
+def test_rows_are_conversations_of_both_sides(form: str, client: SqlEnvClient, worlds: Path) -> None:
+    for demo in demonstrate(client, worlds, {"careful": 1.0}, 5, seed=2):
+        messages = demo.to_row("tool" if form == "tool" else "text")["messages"]
+        roles = [message["role"] for message in messages]
+        assert roles == ["user" if i % 2 == 0 else "assistant" for i in range(len(roles))] or form == "tool"
+        assert roles[-1] == "assistant"
+        assert roles.count("assistant") == len(demo.turns)
+        for message, (_, action) in zip(messages[1::2], demo.turns, strict=True):
+            if form == "text":
+                assert actions.parse(message["content"]) == action
+            else:
+                assert actions.parse_tool_call(message["tool_calls"][0]) == action
+                assert None not in message["tool_calls"][0]["function"]["arguments"].values()
+
+
+def test_demonstrations_work_on_any_data_set() -> None:
+    with LiveServices() as live, SqlEnvClient(live.env) as client:
+        demos = list(demonstrate(client, BUNDLED, dict.fromkeys(DEMONSTRATORS, 1.0), 60, seed=0))
+        assert {demo.demonstrator for demo in demos} == set(DEMONSTRATORS)
+        assert all(demo.correct for demo in demos if demo.demonstrator == "careful")
+        with pytest.raises(ConfigError, match="no demonstrator"):
+            list(demonstrate(client, BUNDLED, {"clever": 1.0}, 1))
+
+
+def test_demonstrations_need_the_served_data_set(client: SqlEnvClient) -> None:
+    with pytest.raises(DataSetError, match="but the server plays"):
+        list(demonstrate(client, BUNDLED, {"careful": 1.0}, 1))
+
+
+@given(seed=st.integers(0, 1_000))
+def test_guesses_change_names_and_spellings_alone(seed: int) -> None:
+    import random
+
+    sql = "SELECT COUNT(*) FROM film WHERE genre = 'Drama' AND genre <> 'X' AND cost > 5"
+    guessed = guess(sql, {"genre", "cost"}, random.Random(seed))
+    assert guessed.startswith("SELECT COUNT(*) FROM film WHERE ")
+    words = guessed.split()
+    assert words[5] == words[9]  # the same column is guessed the same way
+    assert words[7].lower() == "'drama'"
+    assert guessed.endswith("> 5")
+    assert compared_with_text(sql) == {"genre"}
+
+
+def test_the_compact_view_is_short_and_holds_what_matters(client: SqlEnvClient) -> None:
+    task = next(iter(client.list_tasks(split="train")))
+    with client.reset(task_id=task.task_id, seed=0) as episode:
+        start = compact(episode.observation)
+        table = episode.observation.tables[0]
+        assert task.question in start
+        assert "|".join(episode.observation.tables) in start
+        described = episode.describe(table).observation
+        assert all(row.values[0].text in compact(described) for row in described.result.rows)
+        sampled = episode.sample(table, 2).observation
+        assert compact(sampled).count("\n") == 2  # heading and two rows
+        assert len(compact(sampled)) < len(sampled.text)
+        wrong = episode.query("SELECT nowhere FROM " + table).observation
+        assert compact(wrong) == "No such column: nowhere"
+        assert compact(episode.answer("1").observation) == "over"
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_profiles_are_valid(path: Path) -> None:
+    assert load_config(path) == load_config(path.stem)
+
+
+def test_overrides() -> None:
+    config = load_config("smoke", ["grpo.steps=7", "sft.0.lr=1e-5", "policy.template_kwargs.enable_thinking=false"])
+    assert config.grpo is not None
+    assert config.grpo.steps == 7
+    assert config.sft[0].lr == 1e-5
+    assert config.policy.template_kwargs == {"enable_thinking": False}
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("grpo.stepps=7", "grpo.stepps: Extra inputs"),
+        ("grpo.steps", "is no override"),
+        ("sft.9.lr=1", "there is no '9'"),
+        ("grpo.generations=1", "grpo.generations"),
+        ("services.address=localhost:1", "exactly one of address, dataset and worlds"),
+        ("services.rubric=nice", "no rubric 'nice'"),
+        ("sft.0.mix={clever: 1}", "no demonstrator"),
+        ("limits.turn_tokens=9999", "turn_tokens can't be more"),
+    ],
+)
+def test_wrong_configurations_say_what_is_wrong(override: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load_config("smoke", [override])
+
+
+def test_there_is_no_such_profile(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no profile of that name; profiles are"):
+        load_config("nothing")
+    (tmp_path / "bad.yaml").write_text("- 1\n")
+    with pytest.raises(ConfigError, match="expected keys and values"):
+        load_config(tmp_path / "bad.yaml")
+    value: dict[str, object] = {}
+    apply_override(value, "a.b=3")
+    assert json.dumps(value) == '{"a": {"b": 3}}'

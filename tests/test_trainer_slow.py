@@ -1,0 +1,398 @@
+"""Training for real, shortened: needs the train extra. What must hold of a run, whatever it learns."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sqlenv import SqlEnvClient, actions
+from sqlenv.agents.rollout import Job
+from sqlenv.errors import ConfigError, DataSetError, SqlEnvError
+from tests.live import LiveServices, process
+from trainer.chat import Chat
+from trainer.config import RunConfig, load_config
+from trainer.worlds import WorldSize, build_worlds
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.filterwarnings("default"),  # of torch, transformers and TRL, which are not ours to mend
+]
+
+SIZE = WorldSize(train_databases=4, eval_databases=2, train_questions=8, eval_questions=5)
+SHORT = [
+    "services.worlds.train_databases=4",
+    "services.worlds.eval_questions=5",
+    "evaluation.baselines=false",
+    "report_to=[]",
+]
+TIMES = {"step_time", "train_runtime", "train_samples_per_second", "train_steps_per_second"}
+
+
+def quiet(text: str) -> None:
+    """What a run says; shown where a test fails."""
+    print(text)
+
+
+def curve(run: Path) -> list[dict[str, Any]]:
+    """Everything that was logged but times."""
+    history = json.loads((run / "grpo" / "history.json").read_text())
+    return [{key: value for key, value in entry.items() if key not in TIMES} for entry in history]
+
+
+def weights(run: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return load_file(run / "grpo" / "model" / "model.safetensors")
+
+
+def same(one: Path, other: Path) -> None:
+    import torch
+
+    assert curve(one) == curve(other)
+    ours, theirs = weights(one), weights(other)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def train(out: Path, *overrides: str, resume: bool = False) -> Any:
+    from trainer.run import run
+
+    return run(load_config("smoke", [*SHORT, *overrides]), out, resume=resume, say=quiet)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run from end to end."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    train(out)
+    return out
+
+
+def test_a_run_leaves_all_that_is_needed_to_repeat_it(finished: Path) -> None:
+    about = json.loads((finished / "run.json").read_text())
+    assert about["dataset_version"]
+    assert {"python", "torch", "trl", "transformers", "sqlenv", "sqlite"} <= set(about["versions"])
+    assert RunConfig.model_validate(load_config(finished / "config.yaml").model_dump())
+    figures = json.loads((finished / "summary.json").read_text())["figures"]
+    assert list(figures) == ["skills", "habits", "grpo"]
+    assert all(0 <= one["greedy"]["accuracy"] <= 1 for one in figures.values())
+    logged = curve(finished)
+    assert [entry["step"] for entry in logged if "loss" in entry] == [1, 2, 3, 4]
+    assert [entry["step"] for entry in logged if "eval_greedy/accuracy" in entry] == [0, 2, 4]
+    for key in ("reward/execution", "reward/correctness", "reward/efficiency", "rollout/accuracy", "groups/constant"):
+        assert all(key in entry for entry in logged if "loss" in entry)
+
+
+def test_the_same_seed_gives_the_same_run(finished: Path, tmp_path: Path) -> None:
+    train(tmp_path / "again")
+    same(finished, tmp_path / "again")
+
+
+def test_a_run_that_goes_on_from_the_middle_ends_the_same(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "resumed"
+    shutil.copytree(finished, out)
+    for name in ("checkpoint-4", "model"):
+        shutil.rmtree(out / "grpo" / name)
+    for name in ("grpo/done.json", "summary.json"):
+        (out / name).unlink()
+    train(out, resume=True)
+    same(finished, out)
+
+
+def test_ctrl_c_saves_and_the_run_goes_on(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "stopped"
+    command = [sys.executable, "-m", "sqlenv.cli", "train", "run", "smoke", *SHORT, "--out", str(out)]
+    with (tmp_path / "log").open("w") as log:
+        running = subprocess.Popen(command, stderr=log, stdout=log)
+        try:
+            wait_for(lambda: logged_steps(out) >= 1, running)
+            running.send_signal(signal.SIGINT)
+            assert running.wait(120) == 130, (tmp_path / "log").read_text()
+        finally:
+            running.kill()
+            running.wait()
+    assert list((out / "grpo").glob("checkpoint-*"))
+    assert not (out / "grpo" / "done.json").exists()
+    train(out, resume=True)
+    same(finished, out)
+
+
+def test_killing_the_environment_service_leaves_the_curve_as_it_was(finished: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    build_worlds(data, WorldSize(4, 2, 8, 5), 0)
+    out = tmp_path / "killed"
+    port = free_port()
+    with ExitStack() as stack:
+        _, reward = stack.enter_context(process("reward_service", dataset_dir=data, port=0))
+        settings = {"dataset_dir": data, "port": port, "reward_target": reward, "max_steps": 5}
+        first, address = stack.enter_context(process("env_service", **settings))
+        killed = threading.Event()
+
+        def kill() -> None:
+            while logged_steps(out) < 1:
+                time.sleep(0.02)
+            first.send_signal(signal.SIGKILL)
+            first.wait()
+            killed.set()
+            time.sleep(0.5)
+            stack.enter_context(process("env_service", **settings))
+
+        thread = threading.Thread(target=kill)
+        thread.start()
+        try:
+            from trainer.run import run
+
+            config = load_config("smoke", SHORT).model_dump(mode="json")
+            config["services"] = {"address": address, "gold": str(data), "patience_s": 60.0}
+            run(RunConfig.model_validate(config), out, say=quiet)
+        finally:
+            thread.join(60)
+        assert killed.is_set()
+    same(finished, out)
+
+
+def test_services_that_stay_away_end_the_run_with_words_and_it_can_go_on(finished: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    build_worlds(data, WorldSize(4, 2, 8, 5), 0)
+    out = tmp_path / "away"
+    config = load_config("smoke", SHORT).model_dump(mode="json")
+    port = free_port()
+    with LiveServices(data, max_steps=5, port=port) as live:
+        config["services"] = {"address": live.env, "gold": str(data), "patience_s": 1.0}
+
+        def leave() -> None:
+            while logged_steps(out) < 2:
+                time.sleep(0.02)
+            live.run(live._stack.aclose())
+
+        thread = threading.Thread(target=leave)
+        thread.start()
+        from trainer.run import run
+
+        with pytest.raises(SqlEnvError, match=r"could not be played"):
+            run(RunConfig.model_validate(config), out, say=quiet)
+        thread.join(60)
+    with LiveServices(data, max_steps=5, port=port):
+        run(RunConfig.model_validate(config), out, resume=True, say=quiet)
+    same(finished, out)
+
+
+def test_a_batch_decoded_shows_that_no_environment_token_trains(finished: Path, tmp_path: Path) -> None:
+    from trainer.grpo import make_grpo
+    from trainer.policy import load_model, load_tokenizer
+
+    config = load_config("smoke", SHORT)
+    with LiveServices(finished / "data", max_steps=5) as live, SqlEnvClient(live.env) as client:
+        chat = Chat(load_tokenizer(finished / "tokenizer"))
+        model = load_model(finished / "habits" / "model", config.policy, "cpu")
+        kept: list[Any] = []
+        trainer = make_grpo(config, model, chat, client, tmp_path, "cpu", kept.extend)
+        trainer.model.train()
+        batch = trainer._prepare_inputs(next(iter(trainer.get_train_dataloader())))
+    tokenizer = chat.tokenizer
+    turns = {
+        tuple(tokenizer.encode(step.action, add_special_tokens=False))
+        for rollout in kept
+        for step in rollout.played.record.steps
+    }
+    assert turns
+    trained = (batch["completion_mask"] * batch["tool_mask"]).bool()
+    told = (batch["completion_mask"] * (1 - batch["tool_mask"])).bool()
+    assert trained.any()
+    assert told.any()
+    said = set()
+    for ids, mask in zip(batch["completion_ids"], trained, strict=True):
+        text = tokenizer.decode(ids[mask])
+        said |= {part for part in text.split("<|end|>") if part}
+        assert "<|see|>" not in text
+        assert "<|act|>" not in text
+    written = {chat.said(list(rollout_turn)) for rollout in kept for rollout_turn in split_turns(rollout)}
+    assert said <= {part for text in written for part in (text, *text.split("<|end|>"))} | joined(written)
+    for rollout in kept:
+        between = [token for token, mask in zip(rollout.completion, rollout.mask, strict=True) if not mask]
+        text = tokenizer.decode(between)
+        assert text.count("<|see|>") == text.count("<|act|>") == rollout.turns - 1
+
+
+def split_turns(rollout: Any) -> Iterator[list[int]]:
+    """Runs of tokens that the policy wrote."""
+    turn: list[int] = []
+    for token, mask in zip(rollout.completion, rollout.mask, strict=True):
+        if mask:
+            turn.append(token)
+        elif turn:
+            yield turn
+            turn = []
+    yield turn
+
+
+def joined(written: set[str]) -> set[str]:
+    """Turns that were cut have no mark between them and the next."""
+    return {a + b for a in written for b in written}
+
+
+def test_sft_trains_on_what_the_assistant_says_alone(finished: Path) -> None:
+    from trainer.policy import load_tokenizer
+    from trainer.sft import to_dataset
+
+    tokenizer = load_tokenizer(finished / "tokenizer")
+    for form in ("text", "tool"):
+        chat = Chat(tokenizer, form)  # type: ignore[arg-type]
+        said, seen = chat.turn(actions.Query("SELECT 1")), chat.seen("seen it", "query")
+        rows = [{"messages": [*chat.opening("question"), said, seen, chat.turn(actions.AnswerValue("1"))]}]
+        row = to_dataset(rows, chat)[0]
+        encoded = tokenizer.apply_chat_template(
+            row["messages"], tools=row.get("tools"), return_dict=True, return_assistant_tokens_mask=True
+        )
+        pairs = list(zip(encoded["input_ids"], encoded["assistant_masks"], strict=True))
+        trained = tokenizer.decode([token for token, mask in pairs if mask])
+        other = tokenizer.decode([token for token, mask in pairs if not mask])
+        assert "SELECT 1" in trained
+        assert "null" not in trained
+        assert trained.count("<|end|>") == 2
+        assert "seen it" in other
+        assert "question" in other
+        assert "SELECT" not in other
+
+
+def test_rollouts_sample_the_same_whatever_was_drawn_before(finished: Path) -> None:
+    import torch
+
+    from trainer.generate import Sampling, local
+    from trainer.policy import load_model, load_tokenizer
+    from trainer.rollout import Bounds, roll_out
+
+    config = load_config("smoke", SHORT)
+    chat = Chat(load_tokenizer(finished / "tokenizer"))
+    model = load_model(finished / "skills" / "model", config.policy, "cpu")
+    with LiveServices(finished / "data", max_steps=5) as live, SqlEnvClient(live.env) as client:
+        jobs = [Job(task.task_id, 1) for task in list(client.list_tasks(split="eval"))[:4]]
+        found = []
+        for noise in range(2):
+            torch.rand(noise + 1)
+            before = torch.get_rng_state()
+            rollouts = roll_out(
+                client, jobs, chat, "compact", local(model, chat.tokenizer, Sampling(24)), Bounds(5, 300, 24), seed=3
+            )
+            assert torch.equal(before, torch.get_rng_state())
+            found.append([rollout.completion for rollout in rollouts])
+    assert found[0] == found[1]
+
+
+def test_wrong_resumes_are_refused(finished: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="holds a run already"):
+        train(finished)
+    with pytest.raises(ConfigError, match=r"another configuration.*grpo.lr was 0.001, now 0.5"):
+        train(finished, "grpo.lr=0.5", resume=True)
+    with pytest.raises(ConfigError, match="no run to go on with"):
+        train(tmp_path / "nothing", resume=True)
+
+
+def test_another_data_set_than_the_checkpoints_is_refused(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "moved"
+    shutil.copytree(finished, out)
+    shutil.rmtree(out / "data")
+    build_worlds(out / "data", SIZE, seed=9)
+    with pytest.raises(DataSetError, match="was started on data set"):
+        train(out, resume=True)
+
+
+def test_no_gpu_no_model_no_server(tmp_path: Path) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="torch sees no GPU"):
+            train(tmp_path / "gpu", "device=cuda")
+    with pytest.raises(ConfigError, match="no model could be loaded"):
+        train(tmp_path / "model", f"policy.model={tmp_path / 'none'}")
+    with pytest.raises(SqlEnvError, match="no service answers at"):
+        train(tmp_path / "server", "services.worlds=null", "services.address=127.0.0.1:1")
+
+
+def test_the_qwen_profile_runs_end_to_end_on_a_model_made_here(tmp_path: Path) -> None:
+    """The same entry point as with the real model: a Qwen2 configuration with random weights, LoRA, tool calls."""
+    from importlib.resources import files
+
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    from trainer.tiny import make_tokenizer
+
+    template = (files("trl") / "chat_templates" / "qwen2_5.jinja").read_text()
+    texts = [json.dumps(tool) for tool in actions.TOOLS] + [template] * 3
+    tokenizer = make_tokenizer(texts, 900)
+    tokenizer.add_special_tokens({"eos_token": "<|im_end|>", "additional_special_tokens": ["<|im_start|>"]})
+    tokenizer.chat_template = template
+    del tokenizer.response_template
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = Qwen2Config(vocab_size=len(tokenizer), num_key_value_heads=1, max_position_embeddings=4096, **shape)
+    config.eos_token_id = tokenizer.eos_token_id
+    place = tmp_path / "qwen2"
+    Qwen2ForCausalLM(config).save_pretrained(place)
+    tokenizer.save_pretrained(place)
+    overrides = [
+        f"policy.model={place}",
+        "device=cpu",
+        "report_to=[]",
+        "sft.0.episodes=8",
+        "sft.0.batch=4",
+        "sft.0.micro_batch=2",
+        "grpo.steps=2",
+        "grpo.prompts=2",
+        "grpo.generations=2",
+        "grpo.vllm=null",
+        "evaluation.episodes=2",
+        "evaluation.every=0",
+        "evaluation.baselines=false",
+        "limits.turns=2",
+        "limits.turn_tokens=16",
+    ]
+    from trainer.run import run
+
+    result = run(load_config("qwen", overrides), tmp_path / "run", say=quiet)
+    assert set(result.figures) == {"demonstrations", "grpo"}
+    assert (tmp_path / "run" / "grpo" / "model" / "config.json").is_file()
+
+
+def test_the_command_line_trains_and_draws(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "sqlenv.cli", "train", "run", "smoke", *SHORT, "--out", str(out), "grpo.steps=1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env={**os.environ, "COLUMNS": "120"})
+    assert done.returncode == 0, done.stderr
+    assert "grpo" in done.stdout
+    assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def logged_steps(run: Path) -> int:
+    """GRPO steps that a run has logged."""
+    file = run / "grpo" / "history.json"
+    if not file.is_file():
+        return 0
+    return max((entry["step"] for entry in json.loads(file.read_text()) if "loss" in entry), default=0)
+
+
+def wait_for(condition: Any, running: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 600
+    while not condition():
+        assert running.poll() is None, "the run ended by itself"
+        assert time.monotonic() < deadline, "the run took too long"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
