@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from sqlenv.access import AccessOptions
 from sqlenv.cli.common import CaFile, Dataset, Force, Server, environment, err, new_file, out, progress_of, safe
 from sqlenv.cli.datasets import resolve
 from sqlenv.errors import ConfigError, SqlEnvError
@@ -107,7 +108,7 @@ def demos(
     count = right = 0
     with (
         new_file(path, force) as write,
-        environment(server, place, ca_file) as client,
+        environment(server, place, AccessOptions(ca_file=ca_file)) as client,
         progress_of("demonstrations") as show,
     ):
         done = 0

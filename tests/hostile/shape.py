@@ -57,7 +57,11 @@ def cases() -> list[Case]:
             ("IN too long", "SELECT 1 IN (" + ",".join(map(str, range(20_000))) + ")", LARGE),
             ("columns", "SELECT " + ", ".join(["1"] * 1_001), LARGE),
             ("columns of stars", "SELECT " + ", ".join(["*"] * 200) + " FROM student", LARGE),
-            ("columns of a join", "SELECT * FROM " + ", ".join(f"student s{i}" for i in range(64)), (LARGE, RESULT)),
+            (  # a second of work for a quiet machine: a busy one may say so
+                "columns of a join",
+                "SELECT * FROM " + ", ".join(f"student s{i}" for i in range(64)),
+                (LARGE, RESULT, ErrorKind.TIMEOUT),
+            ),
             ("compound", " UNION ALL ".join(["SELECT 1"] * 51), LARGE),
             ("compound of thousands", " UNION ".join(["SELECT 1"] * 4_000), LARGE),
             ("VALUES of thousands", "VALUES " + ",".join(["(1)"] * 10_000), RESULT),
