@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from trainer.worlds import WorldSize, build_worlds
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.skipif(find_spec("torch") is None, reason="needs the train extra: make train-demo installs it"),
     pytest.mark.timeout(900),
     pytest.mark.filterwarnings("default"),  # of torch, transformers and TRL, which are not ours to mend
 ]

@@ -21,7 +21,8 @@ from transformers import (
 
 from trainer.folder import write_json
 
-Measure = Callable[[], dict[str, float]]
+Measure = Callable[[int], dict[str, float]]
+"""What is to be logged about the policy as it is now; given the step."""
 
 
 class History(TrainerCallback):
@@ -66,7 +67,7 @@ class Measuring(TrainerCallback):
         training, should_log = model.training, control.should_log
         model.eval()
         try:
-            self._log(self._measure())
+            self._log(self._measure(state.global_step))
         finally:
             model.train(training)
             control.should_log = should_log  # a log clears it, and the step's own is still to come

@@ -107,7 +107,7 @@ def run_grpo(
     client: SqlEnvClient,
     folder: Path,
     device: str,
-    measure: Callable[[Any], dict[str, float]],
+    measure: Callable[[Any, int], dict[str, float]],
     say: Callable[[str], None],
     show: bool,
 ) -> Any:
@@ -119,9 +119,11 @@ def run_grpo(
     trainer = make_grpo(config, model, chat, client, folder, device)
     stop = StopOnSignal(say)
     every = config.evaluation.every
-    trainer.add_callback(
-        Measuring(lambda: measure(trainer.accelerator.unwrap_model(trainer.model)), every, trainer.log)
-    )
+
+    def measured(step: int) -> dict[str, float]:
+        return measure(trainer.accelerator.unwrap_model(trainer.model), step)
+
+    trainer.add_callback(Measuring(measured, every, trainer.log))
     trainer.add_callback(stop)
     speak_plainly(trainer, "grpo", say, show)
     checkpoint = last_checkpoint(folder)

@@ -137,25 +137,34 @@ class _Run:
         self._say(f"grpo: {config.grpo.steps} steps of {count} rollouts")
         started = time.monotonic()
 
-        def measured(current: Any) -> dict[str, float]:
-            found = self._measure(current, chat)
-            self._say(_line("grpo", found))
+        before = self._folder.done(config.sft[-1].name) if config.sft else None
+        last: dict[str, Any] = {}
+
+        def measured(current: Any, step: int) -> dict[str, float]:
+            # The start is the end of the stage before, which was measured then; the end is measured once, here.
+            ends = config.grpo is not None and step >= config.grpo.steps
+            found = before if step == 0 and before else self._measure(current, chat, folder if ends else None)
+            if ends:
+                last.update(found)
+            self._say(_line(f"grpo {step}", found))
+            found = {how: found[how] for how in ("greedy", "sampled")}
             return {f"eval_{how}/{name}": value for how in found for name, value in found[how].items()}
 
         model = run_grpo(
             config, model, chat, self._served.client, folder, self._device, measured, self._say, self._show
         )
         seconds = time.monotonic() - started
-        return self._end("grpo", folder, model, chat, seconds, quiet=True)
+        return self._end("grpo", folder, model, chat, seconds, last)
 
     def _end(
-        self, name: str, folder: Path, model: Any, chat: Chat, seconds: float, quiet: bool = False
+        self, name: str, folder: Path, model: Any, chat: Chat, seconds: float, found: dict[str, Any] | None = None
     ) -> dict[str, Any]:
+        """Measures the stage's model where `found` does not have it yet, and puts it on disk."""
         model.eval()
-        figures: dict[str, Any] = {**self._measure(model, chat, folder), "seconds": round(seconds, 1)}
+        figures: dict[str, Any] = {**(found or self._measure(model, chat, folder)), "seconds": round(seconds, 1)}
         save_policy(model, chat.tokenizer, folder / "model")
         self._folder.finish(name, figures)
-        if not quiet:
+        if not found:
             self._say(_line(name, figures))
         return figures
 
