@@ -9,16 +9,20 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
 
 from data.check import check
 from sqlenv import SqlEnvClient, actions
-from sqlenv.errors import ConfigError, DataSetError
+from sqlenv.cli import app, train
+from sqlenv.errors import ConfigError, DataSetError, SqlEnvError
 from sqlenv.tasks import BUNDLED, load
 from tests.live import LiveServices
-from trainer.config import CONFIGS, apply_override, load_config
+from trainer.config import CONFIGS, Services, apply_override, load_config
 from trainer.demonstrators import DEMONSTRATORS
 from trainer.demos import demonstrate
+from trainer.folder import RunFolder
 from trainer.guesses import compared_with_text, guess
+from trainer.serving import serving
 from trainer.view import compact
 from trainer.worlds import WorldSize, build_worlds
 
@@ -191,3 +195,79 @@ def test_there_is_no_such_profile(tmp_path: Path) -> None:
     value: dict[str, object] = {}
     apply_override(value, "a.b=3")
     assert json.dumps(value) == '{"a": {"b": 3}}'
+
+
+def cli(*words: str) -> Result:
+    return CliRunner().invoke(app, ["train", *words])
+
+
+def test_demos_from_the_command_line(worlds: Path, tmp_path: Path) -> None:
+    out = tmp_path / "demos.jsonl"
+    words = ["demos", "--out", str(out), "--episodes", "6", "--dataset", str(worlds), "--mix", "careful=2"]
+    done = cli(*words)
+    assert done.exit_code == 0, done.output
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(rows) == 6
+    assert all(row["messages"][1]["tool_calls"] for row in rows)
+    assert cli(*words).exit_code == 1  # the file is there
+    again = tmp_path / "again.jsonl"
+    assert cli(*words[:2], str(again), *words[3:]).exit_code == 0
+    assert again.read_bytes() == out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["demos", "--out", "x", "--mix", "careful=much"], "expected NAME=WEIGHT"),
+        (["demos", "--out", "x", "--form", "song"], "--form is text or tool"),
+        (["run", "smoke", "--resume"], "--resume needs --out"),
+        (["run", "smoke", "--seeds", "one"], "expected whole numbers"),
+        (["run", "nothing"], "no profile of that name"),
+        (["curve", "nowhere"], "stage grpo has logged nothing"),
+    ],
+)
+def test_commands_say_what_is_wrong(words: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "_NEEDED", ())
+    done = cli(*words)
+    assert done.exit_code == 1
+    assert said in done.stderr
+
+
+def test_training_without_the_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "_NEEDED", ("torch_that_is_not_there",))
+    done = cli("run", "smoke")
+    assert done.exit_code == 1
+    assert "pip install 'sqlenv[train]'" in done.stderr
+
+
+def test_a_server_that_is_not_ours_is_told_from_none(tmp_path: Path) -> None:
+    with LiveServices() as live:
+        with (
+            pytest.raises(SqlEnvError, match="does not know our calls"),
+            serving(Services(address=live.reward), tmp_path),
+        ):
+            pass
+        with serving(Services(address=live.env), tmp_path) as served:
+            assert served.folder is None
+            assert served.version == load(BUNDLED).version
+
+
+def test_a_run_folder_refuses_what_is_not_its_run(tmp_path: Path) -> None:
+    config = load_config("smoke")
+    folder = RunFolder(tmp_path / "run")
+    folder.open(config, resume=False)
+    folder.note("v1", "worlds")
+    folder.open(config, resume=True)
+    folder.note("v1", "worlds")
+    with pytest.raises(DataSetError, match="started on data set v1, but the services play v2"):
+        folder.note("v2", "worlds")
+    with pytest.raises(ConfigError, match=r"grpo.lr was 0.001, now 0.5"):
+        folder.open(load_config("smoke", ["grpo.lr=0.5"]), resume=True)
+    with pytest.raises(ConfigError, match="holds a run already"):
+        folder.open(config, resume=False)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    with pytest.raises(ConfigError, match="is not empty, and holds no run"):
+        RunFolder(tmp_path / "other").open(config, resume=False)
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert about["versions"]["sqlenv"]

@@ -32,13 +32,16 @@ LIBRARIES = ("torch", "transformers", "trl", "accelerate", "datasets", "peft", "
 
 
 class RunFolder:
-    """A run's folder on disk."""
+    """A run's folder on disk. Of several processes the first, `main`, writes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, main: bool = True) -> None:
         self.path = path
+        self.main = main
 
     def open(self, config: RunConfig, resume: bool) -> None:
         """Makes it, or checks that the run in it can go on. Raises ConfigError where it can't, with what to do."""
+        if not self.main:
+            return
         ours = config.model_dump(mode="json")
         file = self.path / "config.yaml"
         if file.is_file():
@@ -68,7 +71,12 @@ class RunFolder:
                 words = f"the run was started on data set {there}, but the services play {dataset_version}"
                 raise DataSetError(f"{self.path}: {words}. Serve the same data set, or start a new run.")
             return
-        write_json(file, {"dataset": dataset, "dataset_version": dataset_version, **about_this_machine()})
+        self.write("run.json", {"dataset": dataset, "dataset_version": dataset_version, **about_this_machine()})
+
+    def write(self, name: str, value: Any) -> None:
+        """Writes a file of JSON, in the first process."""
+        if self.main:
+            write_json(self.path / name, value)
 
     def stage(self, name: str) -> Path:
         """The folder of a stage."""

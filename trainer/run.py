@@ -18,17 +18,18 @@ from typing import Any
 import datasets
 import torch
 import transformers
+from accelerate import PartialState
 from transformers import set_seed
 
 from sqlenv import actions
 from sqlenv.agents.explorer import Explorer
 from sqlenv.agents.random_agent import RandomAgent
 from sqlenv.agents.rollout import Trajectory, play
-from sqlenv.errors import ConfigError
+from sqlenv.errors import ConfigError, SqlEnvError
 from trainer.chat import Chat
 from trainer.config import RunConfig, SftStage
 from trainer.demos import Demo, demonstrate
-from trainer.folder import RunFolder, write_json, write_lines
+from trainer.folder import RunFolder, write_lines
 from trainer.generate import Sampling, local
 from trainer.grpo import run_grpo
 from trainer.measure import Measured, eval_jobs, measure
@@ -61,28 +62,43 @@ def run(config: RunConfig, out: Path, *, resume: bool = False, say: Say = print)
     transformers.utils.logging.disable_progress_bar()
     if config.threads:
         torch.set_num_threads(config.threads)
-    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(out / "tensorboard"))
-    folder = RunFolder(out)
-    if int(os.environ.get("RANK", "0")) == 0:
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(out / "tensorboard")
+    processes = PartialState(cpu=device == "cpu")
+    if processes.num_processes > 1 and (not config.services.address or config.policy.model == TINY):
+        words = "name running services (services.address, services.gold) and a model that is there"
+        raise ConfigError(f"with {processes.num_processes} processes, {words}: each process is a client of its own")
+    folder = RunFolder(out, processes.is_main_process)
+    with processes.main_process_first():
         folder.open(config, resume)
     with serving(config.services, out) as served:
         folder.note(served.version, served.name)
-        figures = _Run(config, folder, served, device, say).all()
+        try:
+            figures = _Run(config, folder, served, device, say if folder.main else _silent, processes).all()
+        except torch.OutOfMemoryError as error:
+            advice = "lower sft.0.micro_batch, grpo.micro_batch, limits.completion_tokens or grpo.vllm.gpu_memory"
+            raise SqlEnvError(f"out of GPU memory: {advice}, in a new run ({error})") from None
     seconds = time.monotonic() - started
-    write_json(out / "summary.json", {"figures": figures, "seconds": round(seconds, 1)})
+    folder.write("summary.json", {"figures": figures, "seconds": round(seconds, 1)})
     return Result(figures, seconds)
+
+
+def _silent(text: str) -> None:
+    """What processes beside the first say."""
 
 
 class _Run:
     """The stages of one run."""
 
-    def __init__(self, config: RunConfig, folder: RunFolder, served: Served, device: str, say: Say) -> None:
+    def __init__(
+        self, config: RunConfig, folder: RunFolder, served: Served, device: str, say: Say, processes: PartialState
+    ) -> None:
+        self._processes = processes
         self._config = config
         self._folder = folder
         self._served = served
         self._device = device
         self._say = say
-        self._show = sys.stderr.isatty()
+        self._show = sys.stderr.isatty() and folder.main
         self._bounds = Bounds(config.limits.turns, config.limits.completion_tokens, config.limits.turn_tokens)
         self._eval = eval_jobs(served.client, config.evaluation.split, config.evaluation.episodes, config.seed)
 
@@ -109,7 +125,8 @@ class _Run:
                 played = list(play(self._served.client, self._eval, make, agent=name))
                 done[name] = {"greedy": Measured(played).figures}
                 self._say(f"{name}: accuracy {done[name]['greedy']['accuracy']:.3f}")
-            self._folder.finish("baselines", done)
+            if self._folder.main:
+                self._folder.finish("baselines", done)
         return done
 
     def _sft(self, stage: SftStage, model_at: Path | None) -> dict[str, Any]:
@@ -119,7 +136,8 @@ class _Run:
         set_seed(self._config.seed)
         model = self._model(chat, model_at)
         rows = [demo.to_row(chat.form) for demo in demos]
-        write_lines(folder / "demos.jsonl", rows)
+        if self._folder.main:
+            write_lines(folder / "demos.jsonl", rows)
         self._say(f"{stage.name}: SFT on {len(rows)} demonstrations, {stage.epochs:g} epochs")
         started = time.monotonic()
         model = run_sft(stage, self._config, model, chat, rows, folder, self._device, self._say, self._show)
@@ -162,8 +180,10 @@ class _Run:
         """Measures the stage's model where `found` does not have it yet, and puts it on disk."""
         model.eval()
         figures: dict[str, Any] = {**(found or self._measure(model, chat, folder)), "seconds": round(seconds, 1)}
-        save_policy(model, chat.tokenizer, folder / "model")
-        self._folder.finish(name, figures)
+        if self._folder.main:
+            save_policy(model, chat.tokenizer, folder / "model")
+            self._folder.finish(name, figures)
+        self._processes.wait_for_everyone()  # the next stage starts from what the first process has written
         if not found:
             self._say(_line(name, figures))
         return figures
@@ -185,7 +205,7 @@ class _Run:
                 rubric=config.services.rubric,
                 batch=config.evaluation.batch,
             )
-            if keep is not None:
+            if keep is not None and self._folder.main:
                 _keep(keep / f"episodes-{how}.jsonl", measured.played)
             found[how] = measured.figures
         return found

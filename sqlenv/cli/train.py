@@ -45,7 +45,6 @@ def run(
     _check_installed()
     from trainer.config import load_config
     from trainer.report import draw_curves, table_of
-    from trainer.run import run as train
 
     given = overrides or []
     if folder is None:
@@ -54,6 +53,8 @@ def run(
         folder = Path("runs") / f"{Path(config).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
     load_config(config, given)
     which = [int(seed) for seed in _numbers(seeds)] if seeds else [None]
+    from trainer.run import run as train  # loads torch: what is wrong with the words is said before
+
     runs = []
     started = time.monotonic()
     for seed in which:
