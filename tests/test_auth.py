@@ -213,7 +213,7 @@ def test_others_are_refused_in_words_and_logged(
     for error in (raised.value, asyncio.run(asynchronous())):
         assert words in error.message
         assert error.reason == reason
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
     assert f"refused ipv4:127.0.0.1: {words.partition(':')[0]}" in caplog.text
     assert not shown or f"{shown}" not in caplog.text.replace("is wrong", "")
 

@@ -210,7 +210,7 @@ def test_eval_stops_clean_on_ctrl_c(up: Launched, part: Path, tmp_path: Path) ->
     wait_until(lambda: list(tmp_path.glob(".x.jsonl.*")), "no file was begun")
     time.sleep(0.5)
     running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=WAIT_S)
+    _, err = running.communicate(timeout=3 * WAIT_S)
     assert (running.returncode, err) == (130, "interrupted\n")
     assert list(tmp_path.iterdir()) == []
 

@@ -358,7 +358,9 @@ def test_failure_in_the_middle_leaves_the_old_data_set(tmp_path: Path, monkeypat
 def test_interrupted_import_leaves_nothing(tmp_path: Path) -> None:
     source = spider(tmp_path / "source")
     slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-    write_json(source / "dev.json", [*entries("south"), {"db_id": "south", "question": "Slow?", "query": slow}])
+    # So many that the interrupt comes amid them: each ends at its budget.
+    many = [{"db_id": "south", "question": f"Slow {n}?", "query": f"{slow} -- {n}"} for n in range(400)]
+    write_json(source / "dev.json", [*entries("south"), *many])
     script = (
         "import sys; from pathlib import Path; from data.spider import import_dataset as i; i(*map(Path, sys.argv[1:]))"
     )

@@ -202,16 +202,16 @@ def cli(*words: str) -> Result:
 
 
 def test_demos_from_the_command_line(worlds: Path, tmp_path: Path) -> None:
-    out = tmp_path / "demos.jsonl"
-    words = ["demos", "--out", str(out), "--episodes", "6", "--dataset", str(worlds), "--mix", "careful=2"]
-    done = cli(*words)
-    assert done.exit_code == 0, done.output
+    out, again = tmp_path / "demos.jsonl", tmp_path / "again.jsonl"
+    with LiveServices(worlds, max_steps=7) as live:
+        words = ["--episodes", "6", "--server", live.env, "--dataset", str(worlds), "--mix", "careful=2"]
+        done = cli("demos", "--out", str(out), *words)
+        assert done.exit_code == 0, done.output
+        assert cli("demos", "--out", str(out), *words).exit_code == 1  # the file is there
+        assert cli("demos", "--out", str(again), *words).exit_code == 0
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(rows) == 6
     assert all(row["messages"][1]["tool_calls"] for row in rows)
-    assert cli(*words).exit_code == 1  # the file is there
-    again = tmp_path / "again.jsonl"
-    assert cli(*words[:2], str(again), *words[3:]).exit_code == 0
     assert again.read_bytes() == out.read_bytes()
 
 

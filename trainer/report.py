@@ -86,11 +86,11 @@ def draw_curves(runs: Sequence[Path], out: Path) -> None:
 
     Raises ConfigError where matplotlib is missing or a run has logged nothing.
     """
+    histories = [history_of(run) for run in runs]
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise ConfigError("curves need matplotlib: pip install 'sqlenv[train]'") from None
-    histories = [history_of(run) for run in runs]
     figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     for key, label, color in CURVES:

@@ -105,6 +105,7 @@ def demos(
 
     if form not in ("text", "tool") or view not in ("text", "compact"):
         raise ConfigError("--form is text or tool, --view is text or compact")
+    weights = _weights(mix or ["careful=1"])
     place = resolve(dataset)
     count = right = 0
     with (
@@ -122,7 +123,7 @@ def demos(
         for demo in demonstrate(
             client,
             place,
-            _weights(mix or ["careful=1"]),
+            weights,
             episodes,
             seed=seed,
             split=split,
