@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-Ids = list[int]
+from trainer.prefix import Ids, PrefixCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,44 +39,41 @@ class Sampling:
 
 
 def local(model: Any, tokenizer: Any, sampling: Sampling, batch: int = 256) -> Generate:
-    """Transformers' generate, `batch` conversations at once at most."""
+    """Transformers' generate, `batch` conversations at once at most, for a model whose weights stay as they are."""
 
     import torch
+
+    prefixes = PrefixCache()
 
     def generate(conversations: Sequence[Ids], seed: int) -> Turns:
         ids: list[Ids] = []
         with seeded(seed, model.device), torch.no_grad():
             for start in range(0, len(conversations), batch):
-                ids += _generate(model, tokenizer, sampling, conversations[start : start + batch])
+                ids += _generate(model, tokenizer, sampling, conversations[start : start + batch], prefixes)
         return Turns(ids)
 
     return generate
 
 
-def of_trainer(trainer: Any, sampling: Sampling, batch: int = 256) -> Generate:
-    """What a GRPOTrainer generates with: its vLLM, or its model in this process."""
+@contextmanager
+def of_trainer(trainer: Any, sampling: Sampling, batch: int = 256) -> Iterator[Generate]:
+    """What a GRPOTrainer generates with, for one batch of rollouts: its vLLM, or its model in this process."""
     if trainer.use_vllm:
+        from trainer.vllm import vllm_turns
 
-        def by_vllm(conversations: Sequence[Ids], seed: int) -> Turns:
-            # The trainer has sent vLLM the newest weights before it asked for rollouts.
-            _, ids, logprobs, _ = trainer.vllm_generation.generate(
-                prompts=[list(one) for one in conversations], images=None, num_generations=1
-            )
-            return Turns(ids, [[float(token[0]) for token in turn] for turn in logprobs])
-
-        return by_vllm
+        with vllm_turns(trainer) as by_vllm:
+            yield by_vllm
+        return
 
     from trl.models.utils import unwrap_model_for_generation
 
-    def in_process(conversations: Sequence[Ids], seed: int) -> Turns:
-        with unwrap_model_for_generation(
-            trainer.model_wrapped,
-            trainer.accelerator,
-            gather_deepspeed3_params=trainer.args.ds3_gather_for_generation,
-        ) as model:
-            return local(model, trainer.processing_class, sampling, batch)(conversations, seed)
-
-    return in_process
+    with unwrap_model_for_generation(
+        trainer.model_wrapped,
+        trainer.accelerator,
+        gather_deepspeed3_params=trainer.args.ds3_gather_for_generation,
+        gradient_checkpointing_kwargs=trainer.args.gradient_checkpointing_kwargs,
+    ) as model:
+        yield local(model, trainer.processing_class, sampling, batch)
 
 
 def seed_of(*parts: object) -> int:
@@ -96,21 +93,37 @@ def seeded(seed: int, device: Any) -> Iterator[None]:
         yield
 
 
-def _generate(model: Any, tokenizer: Any, sampling: Sampling, conversations: Sequence[Ids]) -> list[Ids]:
+def _generate(
+    model: Any, tokenizer: Any, sampling: Sampling, conversations: Sequence[Ids], prefixes: PrefixCache
+) -> list[Ids]:
     import torch
     from transformers import GenerationConfig
 
-    width = max(map(len, conversations))
     pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
-    ids = torch.tensor([[pad] * (width - len(one)) + list(one) for one in conversations], device=model.device)
-    mask = torch.tensor([[0] * (width - len(one)) + [1] * len(one) for one in conversations], device=model.device)
+    unread, known = prefixes.take(conversations)
+    wide = max(map(len, unread))
+    ids = torch.tensor([[pad] * (wide - len(one)) + one for one in unread], device=model.device)
+    mask = torch.tensor([[0] * (wide - len(one)) + [1] * len(one) for one in unread], device=model.device)
+    if known is not None:
+        ids, mask = torch.cat([known.ids, ids], dim=1), torch.cat([known.mask, mask], dim=1)
     drawing = (
         {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": sampling.top_k}
         if sampling.temperature > 0
         else {"do_sample": False}
     )
     config = GenerationConfig(
-        max_new_tokens=sampling.max_new_tokens, pad_token_id=pad, eos_token_id=end, bos_token_id=None, **drawing
+        max_new_tokens=sampling.max_new_tokens,
+        pad_token_id=pad,
+        eos_token_id=end,
+        bos_token_id=None,
+        return_dict_in_generate=True,
+        **drawing,
     )
-    new = model.generate(input_ids=ids, attention_mask=mask, generation_config=config)[:, width:].tolist()
-    return [turn[: turn.index(end) + 1] if end in turn else turn for turn in new]
+    wrote = model.generate(
+        input_ids=ids, attention_mask=mask, generation_config=config, past_key_values=known.cache if known else None
+    )
+    new = wrote.sequences[:, ids.shape[1] :]
+    turns = [turn[: turn.index(end) + 1] if end in turn else turn for turn in new.tolist()]
+    written = torch.tensor([[1] * len(turn) + [0] * (new.shape[1] - len(turn)) for turn in turns], device=mask.device)
+    prefixes.keep(wrote.sequences, torch.cat([mask, written], dim=1), wrote.past_key_values)
+    return turns

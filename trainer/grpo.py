@@ -48,16 +48,18 @@ def make_rollout_func(
         step = trainer.state.global_step
         # One seed a task and step: the rollouts of a group see the same rows, and differ by what the policy does.
         jobs = [Job(p[-1][TASK], seed_of(config.seed, step, p[-1][TASK])) for p in prompts]
-        rollouts = roll_out(
-            client,
-            jobs,
-            chat,
-            config.policy.view,
-            of_trainer(trainer, sampling),
-            bounds,
-            seed=seed_of(config.seed, step, trainer.accelerator.process_index),
-            rubric=config.services.rubric,
-        )
+        seed = seed_of(config.seed, step, trainer.accelerator.process_index)
+        with of_trainer(trainer, sampling) as generate:
+            rollouts = roll_out(
+                client,
+                jobs,
+                chat,
+                config.policy.view,
+                generate,
+                bounds,
+                seed=seed,
+                rubric=config.services.rubric,
+            )
         failed = [one.played.failed for one in rollouts if one.played is not None and one.played.failed]
         if len(failed) > grpo.max_failed * len(rollouts):
             words = f"{len(failed)} of {len(rollouts)} episodes could not be played, first: {failed[0]}"
@@ -114,9 +116,13 @@ def run_grpo(
     """Trains `model` and returns it; goes on from the newest checkpoint in `folder`.
 
     `measure` is given the model and returns what is to be logged. Raises KeyboardInterrupt, with a checkpoint saved,
-    where it was told to stop; SqlEnvError where the services stayed away for longer than the client's patience.
+    where it was told to stop; SqlEnvError where the services stayed away for longer than the client's patience, or
+    where no vLLM server answers.
     """
-    trainer = make_grpo(config, model, chat, client, folder, device)
+    try:
+        trainer = make_grpo(config, model, chat, client, folder, device)
+    except ConnectionError as error:
+        raise SqlEnvError(f"{error} What was trained before is in the run folder: --resume goes on from it.") from None
     stop = StopOnSignal(say)
     every = config.evaluation.every
 
@@ -168,6 +174,7 @@ def _arguments(config: RunConfig, grpo: Grpo, folder: Path, device: str) -> dict
         "bf16": device == "cuda",
         "gradient_checkpointing": device == "cuda",
         "dataloader_pin_memory": device == "cuda",
+        "ddp_find_unused_parameters": False,
         "seed": config.seed,
         "data_seed": config.seed,
         "disable_tqdm": True,
