@@ -57,7 +57,7 @@ WORDS = r" ?\b[A-Z]{2,}\b ?|[A-Za-z]+|[0-9]|[^A-Za-z0-9]+"
 
 @dataclass(frozen=True, slots=True)
 class TinySize:
-    """The model's shape. Defaults: about 1.7M weights."""
+    """The model's shape. Defaults: about 2.0M weights."""
 
     hidden: int = 192
     layers: int = 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ from sqlenv.cli.common import CaFile, Dataset, Force, Server, environment, err, 
 from sqlenv.cli.datasets import resolve
 from sqlenv.errors import ConfigError, SqlEnvError
 
-app = typer.Typer(no_args_is_help=True, help="Teach a policy: demonstrations, SFT, GRPO, learning curves.")
+app = typer.Typer(no_args_is_help=True, help="Teach a policy: demonstrations, SFT, GRPO, pictures.")
 
 _NEEDED = ("torch", "transformers", "trl", "datasets", "yaml")
 
@@ -33,10 +34,13 @@ def run(
     seeds: Annotated[
         str | None, typer.Option(help="Several runs, one a seed, as 0,1,2; folders seed0, seed1, … in --out.")
     ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Runs of --seeds at once, each a process with its share of the cores.")
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of a table.")] = False,
 ) -> None:
     """
-    Train a policy as CONFIG says, measure it on databases it never saw, draw its learning curve.
+    Train a policy as CONFIG says, measure it on databases it never saw, draw what it learned.
 
     Ctrl-C ends after the step under way and leaves a checkpoint; --resume goes on with the same curve.
 
@@ -44,29 +48,33 @@ def run(
     """
     _check_installed()
     from trainer.config import load_config
-    from trainer.report import draw_curves, table_of
+    from trainer.report import table_of
 
     given = overrides or []
     if folder is None:
         if resume:
             raise ConfigError("--resume needs --out: the folder of the run to go on with")
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise ConfigError("several processes need --out: each would make up a folder of its own")
         folder = Path("runs") / f"{Path(config).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-    load_config(config, given)
-    which = [int(seed) for seed in _numbers(seeds)] if seeds else [None]
-    from trainer.run import run as train  # loads torch: what is wrong with the words is said before
-
-    runs = []
+    settings = load_config(config, given)
     started = time.monotonic()
-    for seed in which:
-        place = folder if seed is None else folder / f"seed{seed}"
-        settings = load_config(config, given if seed is None else [*given, f"seed={seed}"])
-        if seed is None or not (resume and (place / "summary.json").is_file()):
-            train(settings, place, resume=resume and place.is_dir(), say=_say)
-        runs.append(place)
+    if seeds:
+        from trainer.seeds import Seeds
+
+        if jobs > 1 and settings.threads is None and settings.device == "cpu":
+            given = [*given, f"threads={max(1, (os.cpu_count() or 1) // jobs)}"]
+        several = Seeds(config, given, list(map(int, _numbers(seeds))), folder, jobs=jobs, resume=resume, say=_say)
+        several.run()
+        runs = several.folders
+    else:
+        from trainer.run import run as train  # loads torch: what is wrong with the words is said before
+
+        if not train(settings, folder, resume=resume, say=_say).first:
+            return
+        runs = [folder]
     if settings.grpo is not None and settings.grpo.steps:
-        picture = folder / "curve.png"
-        draw_curves(runs, picture)
-        _say(f"learning curve: {picture}")
+        _draw(runs, folder)
     if as_json:
         figures = {place.name: json.loads((place / "summary.json").read_text(encoding="utf-8")) for place in runs}
         print(json.dumps(figures))
@@ -137,20 +145,30 @@ def demos(
     out.print(f"{count} demonstrations, {right} of them right, written to {path}", markup=False, highlight=False)
 
 
-@app.command("curve")
-def curve(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders, one a seed.", metavar="DIR…")],
-    picture: Annotated[Path, typer.Option("--out", help="PNG, SVG or PDF.", metavar="FILE")] = Path("curve.png"),
+@app.command("plots")
+def plots(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders, one a seed, or a folder that holds them.", metavar="RUN…")
+    ],
+    folder: Annotated[Path, typer.Option("--out", help="Folder to write to.", metavar="DIR")] = Path("plots"),
 ) -> None:
     """
-    Draw the learning curves of runs: accuracy on held-out databases, and how episodes begin.
+    Draw what runs logged: learning curve, reward components, action mix, error kinds; PNG and SVG.
 
-    Example: sqlenv train curve runs/tiny/seed0 runs/tiny/seed1 --out curve.svg
+    Several runs are seeds of one configuration: their mean, with its 95% t interval over seeds.
+
+    Example: sqlenv train plots runs/tiny --out plots
     """
-    from trainer.report import draw_curves
+    from trainer.pictures import runs_in
 
-    draw_curves(runs, picture)
-    _say(f"written to {picture}")
+    _draw(runs_in(runs), folder)
+
+
+def _draw(runs: list[Path], folder: Path) -> None:
+    from trainer.pictures import draw_all
+
+    names = ", ".join(path.name for path in draw_all(runs, folder))
+    _say(f"pictures in {folder}: {names}")
 
 
 def _check_installed() -> None:
