@@ -1,4 +1,5 @@
 """Recorded episodes for the page: `python -m gateway.replays` plays them through real services and writes the files.
+`gateway.trained` adds what a policy did before and after it was trained.
 
 The same bytes on every run. Results are cut, since a watcher needs a glimpse of them: the page is to stay light. The
 oracle's episodes show the queries of the few tasks that are recorded; the bundled set is public, gold included.
@@ -39,13 +40,13 @@ CELL_CHARS = 60
 DIGITS = 6
 
 
-def make(folder: Path = FOLDER, trained: Maker | None = None) -> None:
-    """Writes replays.json and baselines.json. `trained`: an agent to show beside the others."""
+def make(folder: Path = FOLDER) -> None:
+    """Writes replays.json and baselines.json."""
     oracle = oracle_maker(BUNDLED)
     baselines: dict[str, Maker] = {"random": RandomAgent, "explorer": Explorer, "oracle": oracle}
-    shown: dict[str, Maker] = {"random": RandomAgent} | ({"trained": trained} if trained else {}) | {"oracle": oracle}
+    shown: dict[str, Maker] = {"random": RandomAgent, "oracle": oracle}
     with launch(BUNDLED) as services, SqlEnvClient(services.env_target) as client:
-        recorded = {"tasks": [_task(client, task_id, shown) for task_id in TASKS]}
+        recorded = {"tasks": [record(client, task_id, shown) for task_id in TASKS]}
         work = jobs(list(client.list_tasks()), seed=SEED)
         agents = []
         version = ""
@@ -54,16 +55,17 @@ def make(folder: Path = FOLDER, trained: Maker | None = None) -> None:
             version = played[0].dataset_version
             agents.append({"agent": name, **_figures(summarise(played)), "by": _by_difficulty(played)})
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "replays.json", recorded)
-    _write(folder / "baselines.json", {"dataset_version": version, "agents": agents})
+    write(folder / "replays.json", recorded)
+    write(folder / "baselines.json", {"dataset_version": version, "agents": agents})
 
 
-def _task(client: SqlEnvClient, task_id: str, agents: Mapping[str, Maker]) -> dict[str, Any]:
+def record(client: SqlEnvClient, task_id: str, agents: Mapping[str, Maker], seed: int = SEED) -> dict[str, Any]:
+    """A task and what each agent did on it, as the page reads it."""
     told: dict[str, Any] = {}
     runs = []
     for name, maker in agents.items():
-        with client.reset(task_id=task_id, seed=SEED) as episode:
-            mind = maker(task_id, SEED)
+        with client.reset(task_id=task_id, seed=seed) as episode:
+            mind = maker(task_id, seed)
             steps: list[dict[str, Any]] = []
             while not episode.done:
                 action = mind.act(episode.observation)
@@ -117,7 +119,8 @@ def _figures(summary: Summary) -> dict[str, Any]:
     return {name: _rounded(getattr(summary, name)) for name in names}
 
 
-def _write(path: Path, value: Any) -> None:
+def write(path: Path, value: Any) -> None:
+    """Writes JSON without a blank."""
     path.write_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
 
 

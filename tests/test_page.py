@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from data.spider import import_dataset
 from gateway import page as page_module
-from gateway import replays
+from gateway import replays, trained
 from sqlenv.agents.oracle import answer_text
 from sqlenv.gold import load_gold
 from sqlenv.tasks import BUNDLED, load
@@ -25,9 +25,11 @@ from tests.gateways import LiveGateway, gateway
 from tests.gateways import http as http_client
 from tests.live import LiveServices
 from tests.spiders import database
+from trainer.worlds import WorldSize, build_worlds
 
 FILES = sorted(path for path in page_module.STATIC.rglob("*") if path.is_file())
 LATER = "replays/"
+TRAINED_MAX_STEPS = 7
 FIRST_VIEW_BYTES = 100_000
 TASK = "kennel_club-001"
 TABLE = "stay"
@@ -138,8 +140,36 @@ def test_the_recordings_are_what_the_page_reads() -> None:
 @pytest.mark.slow
 def test_recording_again_gives_the_same_bytes(tmp_path: Path) -> None:
     replays.make(tmp_path)
-    for path in sorted(replays.FOLDER.iterdir()):
-        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), f"{path.name}: run python -m gateway.replays"
+    for name in ("replays.json", "baselines.json"):
+        again, kept = (tmp_path / name).read_bytes(), (replays.FOLDER / name).read_bytes()
+        assert again == kept, f"{name}: run python -m gateway.replays"
+
+
+def trained_tasks() -> list[dict[str, Any]]:
+    tasks: list[dict[str, Any]] = json.loads((replays.FOLDER / trained.FILE).read_text(encoding="utf-8"))["tasks"]
+    return tasks
+
+
+def test_the_policys_recordings_show_what_it_learned_and_what_not() -> None:
+    verdicts = [tuple(run["verdict"] == "correct" for run in task["runs"]) for task in trained_tasks()]
+    assert verdicts.count((False, True)) == len(verdicts) - 1 >= 3
+    assert verdicts[-1] == (False, False)
+    assert len({task["db_id"] for task in trained_tasks()[:-1]}) == len(verdicts) - 1
+
+
+@pytest.mark.slow
+def test_the_policys_recordings_are_true(tmp_path: Path) -> None:
+    """Its actions, played again on databases made anew, bring the same observations and rewards."""
+    build_worlds(tmp_path, WorldSize(train_databases=1, train_questions=1), 0)
+    kept = trained_tasks()
+    sides = [
+        {
+            task["task_id"]: {"seed": 0, "steps": [{"action": step["text"]} for step in task["runs"][side]["steps"]]}
+            for task in kept
+        }
+        for side in (0, 1)
+    ]
+    assert trained.play(tmp_path, TRAINED_MAX_STEPS, *sides, [task["task_id"] for task in kept]) == kept
 
 
 # The page itself
@@ -698,6 +728,13 @@ class TestLooks:
         expect(page.locator("[data-agent=random] .verdict")).to_contain_text("Not right after", timeout=30_000)
         expect(page.locator("#replay-play")).to_have_text("Play")
         page.locator("#show").screenshot(path=SCREENSHOTS / "replay.png")
+        page.locator("#replay-task").select_option(index=len(replays.TASKS))
+        expect(page.locator("#replay-about")).to_contain_text("never trained on")
+        for _ in range(TRAINED_MAX_STEPS):
+            steps.click()
+        expect(page.locator("[data-agent=before] .verdict")).not_to_contain_text("Right after")
+        expect(page.locator("[data-agent=after] .verdict")).to_contain_text("Right after")
+        page.locator("#show").screenshot(path=SCREENSHOTS / "trained.png")
         page.get_by_label("Keep all results open").check()
         assert page.locator("#replay-sides .folded").count() == 0
         ann.check()

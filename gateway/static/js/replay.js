@@ -4,10 +4,21 @@ import { card } from "./notebook.js";
 
 const ROWS = 5;
 const PACES = [["slow", 3200], ["steady", 1800], ["quick", 800]];
-const TITLES = { random: "Random", explorer: "Explorer", oracle: "Oracle", trained: "Trained" };
+const TITLES = { random: "Random", oracle: "Oracle", before: "Before training", after: "After training" };
+
+const ABOUT_AGENTS = "An agent that acts at random, beside an oracle that was told the answer and plays the shortest way to it.";
+const percent = (share) => `${Math.round(100 * share)} %`;
+const aboutPolicy = ({ databases, episodes, accuracy, looks_first: looks }) =>
+  `A model of two million weights, before and after reinforcement learning over this environment’s gRPC services. On ${databases} databases that it never trained on, right answers to ${episodes} questions went from ${percent(accuracy[0])} to ${percent(accuracy[1])}, and episodes that begin with a look from ${percent(looks[0])} to ${percent(looks[1])}.`;
+
+async function read(name) {
+  const answer = await fetch(`static/replays/${name}.json`);
+  if (!answer.ok) throw new Error(String(answer.status));
+  return answer.json();
+}
 
 export class Replays {
-  #data = null;
+  #groups = [];
   #task = 0;
   #at = 0;
   #folding = true;
@@ -27,9 +38,11 @@ export class Replays {
     if (this.#loading) return;
     this.#loading = true;
     try {
-      const answer = await fetch("static/replays/replays.json");
-      if (!answer.ok) throw new Error(String(answer.status));
-      this.#data = await answer.json();
+      const [agents, policy] = await Promise.all(["replays", "trained"].map(read));
+      this.#groups = [
+        { title: "Random agent and oracle", about: ABOUT_AGENTS, tasks: agents.tasks },
+        { title: "A policy before and after training", about: aboutPolicy(policy.about), tasks: policy.tasks },
+      ];
       this.#build();
     } catch {
       const again = h("button", { type: "button", class: "small", text: "Try again", on: { click: () => this.#load() } });
@@ -38,8 +51,12 @@ export class Replays {
     this.#loading = false;
   }
 
+  get #tasks() {
+    return this.#groups.flatMap(({ tasks }) => tasks);
+  }
+
   get #runs() {
-    return this.#data.tasks[this.#task].runs;
+    return this.#tasks[this.#task].runs;
   }
 
   get #last() {
@@ -49,12 +66,15 @@ export class Replays {
   #build() {
     const button = (id, text, run) => h("button", { type: "button", class: "small", id, text, on: { click: run } });
     const task = h("select", { id: "replay-task", on: { change: (event) => this.#choose(Number(event.target.value)) } });
-    this.#data.tasks.forEach(({ question, difficulty }, at) => task.append(h("option", { value: at, text: `${difficulty}: ${question}` })));
+    let at = 0;
+    for (const { title, tasks } of this.#groups)
+      task.append(h("optgroup", { label: title }, tasks.map(({ question, difficulty }) => h("option", { value: at++, text: `${difficulty}: ${question}` }))));
     const pace = h("select", { id: "replay-pace" }, PACES.map(([name, ms]) => h("option", { value: ms, text: name, selected: name === "steady" })));
     const slide = h("input", { type: "range", id: "replay-at", min: 0, value: 0, step: 1, on: { input: (event) => this.#go(Number(event.target.value)) } });
     fill(
       byId("replay"),
       h("label", { class: "pick wide" }, "Question ", task),
+      h("p", { class: "about", id: "replay-about" }),
       h("p", { class: "ask-again", id: "replay-question" }),
       h(
         "div",
@@ -73,7 +93,8 @@ export class Replays {
 
   #choose(at) {
     this.#task = at;
-    const { question, db_id: db, difficulty, tables } = this.#data.tasks[at];
+    const { question, db_id: db, difficulty, tables } = this.#tasks[at];
+    byId("replay-about").textContent = this.#groups.find(({ tasks }) => tasks.includes(this.#tasks[at])).about;
     fill(byId("replay-question"), h("strong", {}, shown(question)), h("span", { class: "note" }, ` ${difficulty}, `, shown(db), `: ${tables.join(", ")}`));
     byId("replay-at").max = this.#last;
     fill(
