@@ -103,5 +103,5 @@ def test_groups() -> None:
     groups = by_group(records, lambda record: record.difficulty)
     assert list(groups) == ["easy", "hard"]
     assert (groups["easy"].accuracy, groups["hard"].accuracy) == (0.0, 0.5)
-    assert set(breakdown(records)) == {"difficulty", "answer_type", "split"}
+    assert set(breakdown(records)) == {"difficulty", "answer_type", "split", "database"}
     assert in_order(["zoo", "table", "extra", "ant", "easy"]) == ["easy", "extra", "table", "ant", "zoo"]

@@ -15,6 +15,7 @@ from sqlenv.agents.base import Agent, Maker, action_text
 from sqlenv.client import Episode, SqlEnvClient
 from sqlenv.errors import ServiceError
 from sqlenv.protocol import StepResult
+from sqlenv.types import ErrorKind
 from sqlenv.v1 import environment_pb2, types_pb2
 
 CONCURRENCY = 64
@@ -30,7 +31,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """One step: what was done, what the agent saw then, what it was worth. `terms` are the score's named parts."""
+    """One step: what was done, what the agent saw then, what it was worth. `terms` are the score's named parts.
+
+    `error_kind` names the kind of error that the agent was shown, as no_such_column; "" where there was none.
+    """
 
     action: str
     observation: str
@@ -39,6 +43,7 @@ class StepRecord:
     correctness: float
     efficiency: float
     terms: dict[str, float]
+    error_kind: str = ""
 
 
 @dataclass(slots=True)
@@ -46,6 +51,12 @@ class Trajectory:
     """An episode that was played. `prompt` is the first observation's text; `verdict` is "" where nothing was answered.
 
     Its components are sums over the steps, and add up to `episode_return`.
+
+    `state`: terminated (answered), truncated (no steps left), stopped (the policy came to a bound of its own: turns or
+    tokens), failed. `failed` says why services or an endpoint could not play it to its end: no figure counts such an
+    episode. `sample`: 0 for a greedy episode and for agents that have but one way to play, else the number of the
+    sampled episode, from 1; `temperature` is what it was drawn with. Of a language model: `turns` that it took, tokens
+    that it read and wrote, turns that a bound cut off, turns in which it refused.
     """
 
     agent: str
@@ -68,6 +79,14 @@ class Trajectory:
     verdict: str = ""
     reason: str = ""
     state: str = "running"
+    failed: str = ""
+    sample: int = 0
+    temperature: float = 0.0
+    turns: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cut_turns: int = 0
+    refusals: int = 0
 
     @property
     def correct(self) -> bool:
@@ -170,7 +189,16 @@ def _start(
 
 def start_record(agent: str, episode: Episode) -> Trajectory:
     """The record of an episode that was just started."""
-    task, log = episode.task, episode.log
+    log = episode.log
+    record = task_record(agent, episode.task, log.seed, log.rubric, log.dataset_version)
+    record.prompt = episode.observation.text
+    return record
+
+
+def task_record(
+    agent: str, task: environment_pb2.Task, seed: int, rubric: str = "", dataset_version: str = ""
+) -> Trajectory:
+    """The record of an episode of which nothing has been seen yet."""
     return Trajectory(
         agent=agent,
         task_id=task.task_id,
@@ -179,10 +207,10 @@ def start_record(agent: str, episode: Episode) -> Trajectory:
         difficulty=task.difficulty,
         answer_type=_name(types_pb2.AnswerType.Name(task.answer_type), "ANSWER_TYPE_"),
         question=task.question,
-        prompt=episode.observation.text,
-        seed=log.seed,
-        rubric=log.rubric,
-        dataset_version=log.dataset_version,
+        prompt="",
+        seed=seed,
+        rubric=rubric,
+        dataset_version=dataset_version,
     )
 
 
@@ -195,7 +223,9 @@ def note_step(record: Trajectory, action: str, result: StepResult) -> None:
         "correctness": score.correctness,
         "efficiency": score.efficiency,
     }
-    record.steps.append(StepRecord(action, result.observation.text, result.reward, **parts, terms=terms))
+    seen = result.observation
+    kind = _error_kind(seen.error.kind) if seen.HasField("error") else ""
+    record.steps.append(StepRecord(action, seen.text, result.reward, **parts, terms=terms, error_kind=kind))
     record.episode_return += result.reward
     record.execution += score.execution
     record.correctness += score.correctness
@@ -206,6 +236,11 @@ def note_step(record: Trajectory, action: str, result: StepResult) -> None:
     if score.verdict != types_pb2.VERDICT_UNSPECIFIED:
         record.verdict = _name(types_pb2.Verdict.Name(score.verdict), "VERDICT_")
         record.reason = score.reason
+
+
+def _error_kind(number: int) -> str:
+    known = {kind.value: kind.name.lower() for kind in ErrorKind}
+    return known.get(number, f"kind_{number}")  # of a newer server
 
 
 def _name(name: str, prefix: str) -> str:

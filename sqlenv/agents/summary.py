@@ -14,6 +14,14 @@ Z_95 = NormalDist().inv_cdf(0.975)
 # Groups in the order in which a reader expects them; names that are not here come after, by alphabet.
 ORDER = ("easy", "medium", "hard", "extra", "integer", "float", "string", "list", "table", "train", "eval", "test")
 
+GROUPS: dict[str, Callable[[Trajectory], str]] = {
+    "difficulty": lambda record: record.difficulty,
+    "answer_type": lambda record: record.answer_type,
+    "split": lambda record: record.split,
+    "database": lambda record: record.db_id,
+}
+"""How episodes are grouped in tables: the group's kind, and to which group an episode belongs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -55,7 +63,7 @@ def wilson(right: int, total: int, z: float = Z_95) -> tuple[float, float]:
 def summarise(played: Iterable[Trajectory]) -> Summary:
     """The summary of some episodes, in any order. Raises ValueError where there are none."""
     # Sums of floats depend on the order, and episodes end in any: put them in one.
-    records = sorted(played, key=lambda record: (record.agent, record.task_id, record.seed))
+    records = sorted(played, key=lambda record: (record.agent, record.task_id, record.seed, record.sample))
     if not records:
         raise ValueError("no episodes to summarise")
     right = [record.episode_return for record in records if record.correct]
@@ -90,12 +98,8 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def breakdown(played: Sequence[Trajectory]) -> dict[str, dict[str, Summary]]:
-    """By difficulty, by answer type and by split."""
-    return {
-        "difficulty": by_group(played, lambda record: record.difficulty),
-        "answer_type": by_group(played, lambda record: record.answer_type),
-        "split": by_group(played, lambda record: record.split),
-    }
+    """By difficulty, by answer type, by split and by database."""
+    return {kind: by_group(played, key) for kind, key in GROUPS.items()}
 
 
 def separation(played: Iterable[Trajectory]) -> tuple[float | None, float | None]:

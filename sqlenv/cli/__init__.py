@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from sqlenv import __version__
-from sqlenv.cli import data, demo, doctor, evaluate, gateway, play, score, tokens, train, up
+from sqlenv.cli import data, demo, doctor, evaluate, gateway, play, report, score, tokens, train, up
 from sqlenv.cli.common import err, safe
 from sqlenv.errors import SqlEnvError
 
@@ -74,6 +74,7 @@ app.command("up")(up.up)
 app.command("gateway")(gateway.gateway)
 app.command("play")(play.play)
 app.command("eval")(evaluate.evaluate)
+app.command("report")(report.report)
 app.command("score")(score.score)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")

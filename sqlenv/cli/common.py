@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -115,12 +115,18 @@ def reaching(address: str) -> Iterator[None]:
 
 @contextmanager
 def environment(
-    server: str | None, dataset: Path | None, access: AccessOptions | None = None
+    server: str | None,
+    dataset: Path | None,
+    access: AccessOptions | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[SqlEnvClient]:
-    """A client of the server, or of services that are started on the data set for the length of the block."""
+    """A client of the server, or of services that are started on the data set for the length of the block.
+
+    `settings` are environment variables for services that are started here.
+    """
     if server is None:
         with (
-            launch(resolve(dataset), settings=OWN) as services,
+            launch(resolve(dataset), settings={**OWN, **(settings or {})}) as services,
             SqlEnvClient(services.env_target, **NO_ACCESS) as client,
         ):
             yield client
