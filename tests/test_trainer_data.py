@@ -223,7 +223,7 @@ def test_demos_from_the_command_line(worlds: Path, tmp_path: Path) -> None:
         (["run", "smoke", "--resume"], "--resume needs --out"),
         (["run", "smoke", "--seeds", "one"], "expected whole numbers"),
         (["run", "nothing"], "no profile of that name"),
-        (["curve", "nowhere"], "stage grpo has logged nothing"),
+        (["plots", "nowhere"], "stage grpo has logged nothing"),
     ],
 )
 def test_commands_say_what_is_wrong(words: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from accelerate.utils import gather_object
 from tqdm.auto import tqdm
 from transformers import (
     PrinterCallback,
@@ -148,7 +149,8 @@ class StopOnSignal(TrainerCallback):
             self._before = {number: signal.signal(number, self._note) for number in self.SIGNALS}
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Saves and stops where asked to."""
+        """Saves and stops where asked to. Of several processes all stop, at the same step, where one was asked."""
+        self.stopped = any(gather_object([self.stopped]))
         if self.stopped:
             control.should_save = True
             control.should_training_stop = True

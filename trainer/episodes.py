@@ -32,7 +32,6 @@ class Played:
     episode: Episode | None = None
     record: Trajectory | None = None
     failed: str = ""
-    errors: int = 0
     kinds: list[str] = field(default_factory=list)
     stopped: bool = False
 
@@ -119,7 +118,6 @@ def _step(client: SqlEnvClient, chosen: Sequence[tuple[Played, ActionLike]]) -> 
             text = action if isinstance(action, str) else _text(action)
             note_step(one.record, text, result)
             one.kinds.append(kind_of(text))
-            one.errors += result.observation.HasField("error")
 
 
 def _close(played: Sequence[Played]) -> None:

@@ -1,4 +1,4 @@
-"""What runs came to: one table beside the baselines, and learning curves as a picture.
+"""What runs came to, as one table beside the baselines. Pictures are in `trainer.pictures`.
 
 Reads run folders alone (see `trainer.folder`), so that it can be asked for again at any time.
 """
@@ -17,12 +17,6 @@ from rich.text import Text
 
 from sqlenv.agents.summary import wilson
 from sqlenv.errors import ConfigError
-
-CURVES = (
-    ("eval_greedy/accuracy", "accuracy, greedy", "C0"),
-    ("eval_sampled/accuracy", "accuracy, sampled", "C1"),
-    ("eval_greedy/looks_first", "begins with DESCRIBE or SAMPLE", "C2"),
-)
 
 
 def figures_of(run: Path) -> dict[str, Any]:
@@ -79,33 +73,3 @@ def _row(name: str, found: Sequence[dict[str, Any]]) -> list[str]:
         f"{fmean(one['return'] for one in greedy):.3f}",
         f"{fmean(one['steps'] for one in greedy):.1f}",
     ]
-
-
-def draw_curves(runs: Sequence[Path], out: Path) -> None:
-    """Learning curves of the GRPO stage: each run thin, their mean thick; the baselines as lines. PNG, SVG or PDF.
-
-    Raises ConfigError where matplotlib is missing or a run has logged nothing.
-    """
-    histories = [history_of(run) for run in runs]
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ConfigError("curves need matplotlib: pip install 'sqlenv[train]'") from None
-    figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
-    axes = figure.add_subplot()
-    for key, label, color in CURVES:
-        series = [[(one["step"], one[key]) for one in history if key in one] for history in histories]
-        for points in series:
-            axes.plot(*zip(*points, strict=True), color=color, alpha=0.35 if len(series) > 1 else 1.0, linewidth=1)
-        steps = sorted({step for points in series for step, _ in points})
-        means = [fmean(value for points in series for at, value in points if at == step) for step in steps]
-        axes.plot(steps, means, color=color, linewidth=2, marker="o", label=label)
-    for name, style in (("explorer", "--"), ("random", ":")):
-        base = figures_of(runs[0]).get(name) if (runs[0] / "summary.json").is_file() else None
-        if base:
-            axes.axhline(base["greedy"]["accuracy"], color="0.5", linestyle=style, linewidth=1, label=f"{name} agent")
-    axes.set(xlabel="GRPO step", ylabel="share of held-out episodes", ylim=(-0.02, 1.02))
-    axes.set_title(f"Databases never trained on, {len(runs)} seed{'s' if len(runs) > 1 else ''}", fontsize=11)
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower right", fontsize=8)
-    figure.savefig(out)

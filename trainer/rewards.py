@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sqlenv.types import ErrorKind
 from trainer.measure import LOOKS
 from trainer.rollout import Rollout
 
 ACTIONS = ("describe", "sample", "query", "answer", "invalid")
+ERRORS = tuple(kind.name.lower() for kind in ErrorKind)
 
 
 def extras(rollouts: Sequence[Rollout]) -> dict[str, list[Any]]:
@@ -30,7 +32,7 @@ COLUMNS: dict[str, Callable[[Any, Any], Any]] = {
     "accuracy": lambda played, record: float(record.correct),
     "answered": lambda played, record: float(bool(record.verdict)),
     "steps": lambda played, record: float(len(record.steps)),
-    "tool_errors": lambda played, record: float(played.errors),
+    "errors": lambda played, record: [step.error_kind for step in record.steps if step.error_kind],
     "kinds": lambda played, record: list(played.kinds),
 }
 
@@ -48,7 +50,8 @@ def make_reward(generations: int) -> Callable[..., list[float | None]]:
 
 
 def metrics(columns: dict[str, Any], generations: int) -> dict[str, float]:
-    """Means over the rollouts that count; the action mix; the share of groups whose rewards are all the same."""
+    """Means over the rollouts that count; how they act and begin; errors of each kind a rollout; the share of groups
+    whose rewards are all the same."""
     returns: list[float | None] = columns["episode_return"]
     found = {
         "reward/execution": _mean(columns["execution"]),
@@ -58,14 +61,19 @@ def metrics(columns: dict[str, Any], generations: int) -> dict[str, float]:
         "rollout/accuracy": _mean(columns["accuracy"]),
         "rollout/answered": _mean(columns["answered"]),
         "rollout/steps": _mean(columns["steps"]),
-        "rollout/tool_errors": _mean(columns["tool_errors"]),
         "rollout/failed": sum(value is None for value in returns) / max(1, len(returns)),
     }
     mixes = [kinds for kinds in columns["kinds"] if kinds]
     taken = sum(map(len, mixes))
     for action in ACTIONS:
         found[f"actions/{action}"] = sum(kinds.count(action) for kinds in mixes) / max(1, taken)
+    for action in ACTIONS:
+        found[f"first/{action}"] = _mean([float(kinds[0] == action) for kinds in mixes])
     found["rollout/looks_first"] = _mean([float(kinds[0] in LOOKS) for kinds in mixes])
+    shown = [errors for errors in columns["errors"] if errors is not None]
+    for error in ERRORS:
+        found[f"errors/{error}"] = _mean([float(errors.count(error)) for errors in shown])
+    found["rollout/tool_errors"] = _mean([float(len(errors)) for errors in shown])
     groups = [returns[i : i + generations] for i in range(0, len(returns), generations)]
     constant = [len({round(value, 6) for value in group if value is not None}) <= 1 for group in groups]
     found["groups/constant"] = sum(constant) / max(1, len(constant))
