@@ -3,6 +3,7 @@
 #   docker build --target env .      episodes; holds no gold in any layer
 #   docker build --target reward .   scores
 #   docker build --target gateway .  HTTP, WebSocket and the page
+#   docker build --target trainer --build-arg TORCH_INDEX=URL .  `sqlenv train`
 #   docker build .                   space: all three under supervisord, for Hugging Face Spaces and for trying out
 #
 # Builds with BuildKit and with the classic builder alike. DATASET is `bundled`, or what `sqlenv data pull` can fetch.
@@ -26,6 +27,18 @@ RUN python3 -m venv --without-pip /opt/sqlenv \
 FROM core-packages AS gateway-packages
 RUN python3 /build/requirements.py /build/pyproject.toml gateway > /build/requirements.txt \
  && pip --python /opt/sqlenv/bin/python install --no-cache-dir -c /build/constraints.txt -r /build/requirements.txt
+
+# TORCH_INDEX: where torch comes from, as https://download.pytorch.org/whl/cpu; the rest is PyPI's. Unset, torch is PyPI's
+# too, which for x86-64 brings CUDA: gigabytes. The classic builder builds every stage, asked for or not, and so this one
+# only where TORCH_INDEX is set; BuildKit is known by TARGETPLATFORM.
+FROM core-packages AS trainer-packages
+ARG TORCH_INDEX
+ARG TARGETPLATFORM
+RUN if [ -z "$TORCH_INDEX$TARGETPLATFORM" ]; then echo "no TORCH_INDEX: nothing to train with"; else \
+      pip --python /opt/sqlenv/bin/python install --no-cache-dir --no-deps -c /build/constraints.txt \
+        ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch \
+      && python3 /build/requirements.py /build/pyproject.toml train > /build/requirements.txt \
+      && pip --python /opt/sqlenv/bin/python install --no-cache-dir -c /build/constraints.txt -r /build/requirements.txt; fi
 
 FROM gateway-packages AS space-packages
 RUN python3 /build/requirements.py /build/pyproject.toml space > /build/requirements.txt \
@@ -63,6 +76,11 @@ COPY sqlenv /app/sqlenv
 COPY gateway /app/gateway
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 
+# Everything: a Space is built from a folder without trainer/, which no COPY may miss, and the classic builder comes by here.
+FROM core-packages AS trainer-code
+COPY . /app/
+RUN python -m compileall -q --invalidation-mode unchecked-hash /app
+
 FROM base AS env
 COPY --from=core-packages /opt/sqlenv /opt/sqlenv
 COPY --from=public-dataset /public /data
@@ -94,6 +112,25 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=15s CMD ["sh", "-c", "python -m sqlenv.probe http://127.0.0.1:${PORT:-8000}/health"]
 CMD ["python", "-m", "gateway"]
+
+# Runs land in /work/runs, models of the Hub in /models: mount volumes there. Starts services of its own where the
+# configuration names none, so it holds the bundled set's gold. With GPUs: `docker run --gpus all`. A run notes GIT_REVISION.
+FROM base AS trainer
+COPY --from=trainer-packages /opt/sqlenv /opt/sqlenv
+COPY --from=trainer-code /app /app
+RUN mkdir -p /work/runs /models && chown 1000:1000 /work/runs /models
+ARG GIT_REVISION
+ENV GIT_REVISION=$GIT_REVISION \
+    HF_HOME=/models \
+    USER=sqlenv \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
+WORKDIR /work
+VOLUME ["/work/runs", "/models"]
+USER 1000:1000
+STOPSIGNAL SIGINT
+ENTRYPOINT ["python", "-m", "sqlenv", "train"]
+CMD ["--help"]
 
 # For deployments/local: everything, and what restarts a service when its source changes.
 FROM space-packages AS local

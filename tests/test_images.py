@@ -10,13 +10,17 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
+import threading
 import time
 import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +68,60 @@ def images() -> dict[str, str]:
     for target in TARGETS:
         docker("build", "-q", "--target", target, "-t", f"sqlenv-{target}:test", ".")
     return {target: f"sqlenv-{target}:test" for target in TARGETS}
+
+
+@contextmanager
+def torch_index(folder: Path) -> Iterator[str]:
+    """An index that has torch's CPU build: TORCH_INDEX, or what pip finds on this machine, served from `folder`."""
+    if os.environ.get("TORCH_INDEX"):
+        yield os.environ["TORCH_INDEX"]
+        return
+    if not _torch_wheel(folder / "torch"):
+        pytest.skip("pip finds no CPU build of torch; name an index that has one: TORCH_INDEX")
+    handler = partial(Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _torch_wheel(folder: Path) -> bool:
+    """Puts the CPU build that pip would install here into `folder`; False where it would be another."""
+    pip = [sys.executable, "-m", "pip"]
+    what = ["--quiet", "--no-deps", "--only-binary=:all:", "-c", "constraints.txt", "torch"]
+    plan = [*pip, "install", "--dry-run", "--ignore-installed", "--report", "-", *what]
+    found = subprocess.run(plan, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    if found.returncode != 0 or "+cpu" not in json.loads(found.stdout)["install"][0]["metadata"]["version"]:
+        return False
+    subprocess.run([*pip, "download", "-d", str(folder), *what], cwd=ROOT, check=True, timeout=300)
+    return True
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files and says nothing."""
+
+    def log_message(self, *words: Any) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def trainer(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The trainer's image, with torch's CPU build."""
+    start = time.monotonic()
+    with torch_index(tmp_path_factory.mktemp("index")) as index:
+        arguments = ("--build-arg", f"TORCH_INDEX={index}", "--build-arg", "GIT_REVISION=abc")
+        docker("build", "-q", "--network", "host", "--target", "trainer", *arguments, "-t", "sqlenv-trainer:test", ".")
+    note(
+        trainer={
+            "build_s": round(time.monotonic() - start),
+            "mb_beyond_base": round((size("sqlenv-trainer:test") - size(BASE)) / MB),
+        }
+    )
+    return "sqlenv-trainer:test"
 
 
 def note(**figures: object) -> None:
@@ -278,6 +336,58 @@ def test_three_environment_services_behind_one_gateway(images: dict[str, str]) -
         docker("kill", replica)
         for _ in range(6):
             play_over_http("http://127.0.0.1:18001")
+    finally:
+        run("down", "-v", "--timeout", "20")
+
+
+SHORT_RUN = ("run", "smoke", "evaluation.episodes=6", "grpo.steps=1", "report_to=[]", "--out", "runs/one")
+
+
+@pytest.fixture
+def volume() -> Iterator[str]:
+    """A volume, as Docker makes it."""
+    name = docker("volume", "create")
+    yield name
+    docker("volume", "rm", "-f", name, check=False)
+
+
+def test_the_trainer_trains_read_only_into_a_volume_and_goes_on(trainer: str, volume: str) -> None:
+    hardened = (
+        "--read-only",
+        "--tmpfs",
+        "/tmp",
+        "--cap-drop",
+        "ALL",
+        "--network",
+        "none",
+        "-v",
+        f"{volume}:/work/runs",
+    )
+    table = docker("run", "--rm", *hardened, trainer, *SHORT_RUN)
+    assert all(name in table for name in ("random", "explorer", "skills", "habits", "grpo", "looks first"))
+    look = ("run", "--rm", "-v", f"{volume}:/work/runs", "--entrypoint", "cat", trainer)
+    assert json.loads(docker(*look, "runs/one/run.json"))["git"] == "abc"
+    assert docker(*look, "runs/one/curve.svg").startswith("<?xml")
+    assert "grpo" in docker("run", "--rm", *hardened, trainer, *SHORT_RUN, "--resume")
+
+
+def test_the_trainer_plays_on_the_services_of_compose(images: dict[str, str], trainer: str) -> None:
+    project = f"sqlenv{uuid.uuid4().hex[:6]}"
+    environment = {**os.environ, "SQLENV_TAG": "test"}
+
+    def run(*words: str) -> None:
+        command = ["docker-compose", "-p", project, *words]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+    services = ("services.worlds=null", "services.address=env:50051", "services.gold=/app/data/bundled")
+    try:
+        run("up", "-d", "--no-build", "reward", "env")
+        words = ("--network", f"{project}_private", trainer, *SHORT_RUN, *services, "limits.completion_tokens=2000")
+        table = docker("run", "--rm", *words)
+        assert "grpo" in table
     finally:
         run("down", "-v", "--timeout", "20")
 
