@@ -24,13 +24,14 @@ from sqlenv.agents.rollout import Job
 from sqlenv.errors import ConfigError, DataSetError, SqlEnvError
 from tests.live import LiveServices, process
 from trainer.chat import Chat
-from trainer.config import RunConfig, load_config
+from trainer.config import CONFIGS, RunConfig, load_config
 from trainer.worlds import WorldSize, build_worlds
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(find_spec("torch") is None, reason="needs the train extra: make train-demo installs it"),
     pytest.mark.timeout(900),
+    pytest.mark.xdist_group("trainer"),
     pytest.mark.filterwarnings("default"),  # of torch, transformers and TRL, which are not ours to mend
 ]
 
@@ -284,6 +285,25 @@ def test_wrong_resumes_are_refused(finished: Path, tmp_path: Path) -> None:
         train(tmp_path / "nothing", resume=True)
 
 
+def test_how_a_run_is_run_may_change_and_what_it_is_may_not(tmp_path: Path) -> None:
+    from trainer.folder import RunFolder
+
+    at = ["services.worlds=null", "services.address=here:1"]
+    folder = RunFolder(tmp_path / "run")
+    folder.open(load_config("smoke", at), resume=False)
+    other = [
+        "services.worlds=null",
+        "services.address=there:1",
+        "sft.0.micro_batch=2",
+        "grpo.micro_batch=8",
+        "report_to=[]",
+    ]
+    folder.open(load_config("smoke", other), resume=True)
+    assert load_config(tmp_path / "run" / "config.yaml").services.address == "there:1"
+    with pytest.raises(ConfigError, match=r"another configuration.*: sft.0.batch was 8, now 4$"):
+        folder.open(load_config("smoke", [*other, "sft.0.batch=4"]), resume=True)
+
+
 def test_another_data_set_than_the_checkpoints_is_refused(finished: Path, tmp_path: Path) -> None:
     out = tmp_path / "moved"
     shutil.copytree(finished, out)
@@ -299,14 +319,47 @@ def test_no_gpu_no_model_no_server(tmp_path: Path) -> None:
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match="torch sees no GPU"):
             train(tmp_path / "gpu", "device=cuda")
+        with pytest.raises(ConfigError, match=r"grpo.vllm needs a GPU.*grpo.vllm=null"):
+            train(tmp_path / "vllm", "grpo.vllm={mode: colocate}")
     with pytest.raises(ConfigError, match="no model could be loaded"):
         train(tmp_path / "model", f"policy.model={tmp_path / 'none'}")
     with pytest.raises(SqlEnvError, match="no service answers at"):
         train(tmp_path / "server", "services.worlds=null", "services.address=127.0.0.1:1")
+    assert not (tmp_path / "model").exists()  # said before anything is played or written
 
 
-def test_the_qwen_profile_runs_end_to_end_on_a_model_made_here(tmp_path: Path) -> None:
-    """The same entry point as with the real model: a Qwen2 configuration with random weights, LoRA, tool calls."""
+def test_a_server_that_is_not_ours_is_named(tmp_path: Path) -> None:
+    """A reward service stands for servers that know none, or not all, of our calls."""
+    with LiveServices() as live, pytest.raises(SqlEnvError, match=r"does not know our calls.*of this version\?"):
+        train(tmp_path / "run", "services.worlds=null", f"services.address={live.reward}")
+
+
+def test_vllm_that_is_not_installed_is_said_first() -> None:
+    from trainer.vllm import check_vllm
+
+    if find_spec("vllm") is None:
+        with pytest.raises(ConfigError, match="needs vLLM here, for a server too: pip install"):
+            check_vllm(load_config("qwen"), "cuda")
+    check_vllm(load_config("qwen", ["grpo.vllm=null"]), "cuda")
+    check_vllm(load_config("qwen", ["grpo=null"]), "cpu")
+
+
+def test_too_little_memory_is_said_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    with pytest.raises(SqlEnvError, match=r"out of memory: lower"):
+        train(tmp_path / "main", f"policy.mlp={10**12}")
+
+    def full(*words: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr("trainer.stages.run_sft", full)
+    with pytest.raises(SqlEnvError, match=r"out of GPU memory: lower sft.0.micro_batch.*2.00 GiB"):
+        train(tmp_path / "gpu")
+
+
+def make_qwen(place: Path, drops: bool = False) -> Path:
+    """A Qwen2 configuration with random weights and Qwen2.5's own chat template, or one that drops tool arguments."""
     from importlib.resources import files
 
     from transformers import Qwen2Config, Qwen2ForCausalLM
@@ -317,36 +370,106 @@ def test_the_qwen_profile_runs_end_to_end_on_a_model_made_here(tmp_path: Path) -
     texts = [json.dumps(tool) for tool in actions.TOOLS] + [template] * 3
     tokenizer = make_tokenizer(texts, 900)
     tokenizer.add_special_tokens({"eos_token": "<|im_end|>", "additional_special_tokens": ["<|im_start|>"]})
-    tokenizer.chat_template = template
+    tokenizer.chat_template = template.replace("tool_call.arguments | tojson", "dict() | tojson") if drops else template
+    assert not drops or tokenizer.chat_template != template
     del tokenizer.response_template
     shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     config = Qwen2Config(vocab_size=len(tokenizer), num_key_value_heads=1, max_position_embeddings=4096, **shape)
     config.eos_token_id = tokenizer.eos_token_id
-    place = tmp_path / "qwen2"
     Qwen2ForCausalLM(config).save_pretrained(place)
     tokenizer.save_pretrained(place)
-    overrides = [
-        f"policy.model={place}",
-        "device=cpu",
-        "report_to=[]",
-        "sft.0.episodes=8",
-        "sft.0.batch=4",
-        "sft.0.micro_batch=2",
-        "grpo.steps=2",
-        "grpo.prompts=2",
-        "grpo.generations=2",
-        "grpo.vllm=null",
-        "evaluation.episodes=2",
-        "evaluation.every=0",
-        "evaluation.baselines=false",
-        "limits.turns=2",
-        "limits.turn_tokens=16",
-    ]
+    return place
+
+
+QWEN_SHORT = [
+    "device=cpu",
+    "report_to=[]",
+    "sft.0.episodes=8",
+    "sft.0.batch=4",
+    "sft.0.micro_batch=2",
+    "grpo.steps=2",
+    "grpo.prompts=2",
+    "grpo.generations=2",
+    "grpo.vllm=null",
+    "evaluation.episodes=2",
+    "evaluation.every=0",
+    "evaluation.baselines=false",
+    "limits.turns=2",
+    "limits.turn_tokens=16",
+]
+
+
+@pytest.mark.parametrize("weights", ["adapter", "all"])
+def test_the_qwen_profile_runs_end_to_end_on_a_model_made_here(tmp_path: Path, weights: str) -> None:
+    """The same entry point as with the real model: Qwen2 with random weights, tool calls."""
     from trainer.run import run
 
-    result = run(load_config("qwen", overrides), tmp_path / "run", say=quiet)
+    place = make_qwen(tmp_path / "qwen2")
+    which = [] if weights == "adapter" else ["policy.lora=null"]
+    config = load_config("qwen", [f"policy.model={place}", *QWEN_SHORT, *which])
+    result = run(config, tmp_path / "run", say=quiet)
     assert set(result.figures) == {"demonstrations", "grpo"}
     assert (tmp_path / "run" / "grpo" / "model" / "config.json").is_file()
+    checkpoint = tmp_path / "run" / "grpo" / "checkpoint-2"
+    assert (checkpoint / "adapter_model.safetensors").is_file() == (weights == "adapter")
+
+
+def test_a_template_that_drops_tool_arguments_is_refused_before_anything_is_played(tmp_path: Path) -> None:
+    place = make_qwen(tmp_path / "qwen2", drops=True)
+    command = [sys.executable, "-m", "sqlenv.cli", "train", "run", "qwen", f"policy.model={place}", *QWEN_SHORT]
+    done = subprocess.run([*command, "--out", str(tmp_path / "run")], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1
+    assert "The chat template drops an argument's value" in done.stderr
+    assert "policy.form=text" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def launched(processes: int, *words: str) -> subprocess.CompletedProcess[str]:
+    """A module in several processes, as `accelerate launch` runs it on GPUs; on CPUs accelerate itself needs MPI."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
+    return subprocess.run([*command, "-m", *words], capture_output=True, text=True, timeout=600, env=environment)
+
+
+def test_two_processes_train_one_policy(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "two"
+    with LiveServices(finished / "data", max_steps=5) as live:
+        at = ["services.worlds=null", f"services.address={live.env}", f"services.gold={finished / 'data'}"]
+        words = ["sqlenv.cli", "train", "run", "smoke", *at, "evaluation.baselines=false", "report_to=[]"]
+        tiny = launched(2, *words, "--out", str(tmp_path / "tiny"))
+        assert "each process is a client of its own" in tiny.stderr
+        done = launched(2, *words, f"policy.model={finished / 'skills' / 'model'}", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("looks first") == 1  # the table, once
+    assert json.loads((out / "run.json").read_text())["processes"] == 2
+    logged = [entry for entry in curve(out) if "loss" in entry]
+    assert [entry["step"] for entry in logged] == [1, 2, 3, 4]
+    assert weights(out).keys() == weights(finished).keys()
+
+
+def test_processes_whose_rollouts_differ_in_number_share_a_vllm_server() -> None:
+    done = launched(3, "tests.trainer_processes")
+    assert done.returncode == 0, done.stderr
+    from tests.trainer_processes import TURNS
+
+    answers = {found["rank"]: found["answers"] for found in map(json.loads, done.stdout.splitlines())}
+    for rank, counts in TURNS.items():
+        expected = []
+        for call, count in enumerate(counts):
+            asked = [[rank + 1, call + 1, i + 1] for i in range(count)]
+            ids = [[token + 100 for token in one] for one in asked]
+            expected.append([ids, [[-float(token) for token in one] for one in asked]])
+        assert answers[rank] == expected
+
+
+@pytest.mark.parametrize("name", ["1gpu", "4gpu"])
+def test_configurations_for_accelerate_are_ones(name: str) -> None:
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    found = load_config_from_file(str(CONFIGS / "accelerate" / f"{name}.yaml"))
+    assert found.num_processes == int(name.removesuffix("gpu"))
+    assert found.mixed_precision == "bf16"
 
 
 def test_the_command_line_trains_and_draws(tmp_path: Path) -> None:
@@ -355,6 +478,7 @@ def test_the_command_line_trains_and_draws(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, env={**os.environ, "COLUMNS": "120"})
     assert done.returncode == 0, done.stderr
     assert "grpo" in done.stdout
+    assert "constant groups" in done.stderr
     assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 

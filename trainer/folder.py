@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -27,6 +28,12 @@ import yaml
 from sqlenv import __version__
 from sqlenv.errors import ConfigError, DataSetError
 from trainer.config import RunConfig
+
+MAY_CHANGE = re.compile(
+    r"(sft\.\d+|grpo)\.micro_batch|grpo\.vllm\.(url|gpu_memory)|evaluation\.batch|report_to(\.\d+)?"
+    r"|services\.(address|ca_file|gold|patience_s)"
+)
+"""Keys that say how a run is run and not which run it is: where services are, and how much goes into memory at once."""
 
 LIBRARIES = ("torch", "transformers", "trl", "accelerate", "datasets", "peft", "vllm", "numpy")
 
@@ -49,11 +56,14 @@ class RunFolder:
                 raise ConfigError(
                     f"{self.path} holds a run already; say --resume to go on with it, or name another --out"
                 )
-            theirs = yaml.safe_load(file.read_text(encoding="utf-8"))
-            changed = sorted(differences(theirs, ours))
+            found = differences(yaml.safe_load(file.read_text(encoding="utf-8")), ours)
+            changed = [
+                f"{key} was {old!r:.60}, now {new!r:.60}" for key, old, new in found if not MAY_CHANGE.fullmatch(key)
+            ]
             if changed:
                 words = "the run was started with another configuration, and would not be the same run"
                 raise ConfigError(f"{self.path}: {words}: {'; '.join(changed)}")
+            file.write_text(yaml.safe_dump(ours, sort_keys=False), encoding="utf-8")
             return
         if resume:
             raise ConfigError(f"{self.path}: there is no run to go on with")
@@ -100,15 +110,15 @@ def last_checkpoint(stage: Path) -> Path | None:
     return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
-def differences(old: Any, new: Any, at: str = "") -> list[str]:
-    """Where two nested values differ, in words."""
+def differences(old: Any, new: Any, at: str = "") -> list[tuple[str, Any, Any]]:
+    """Where two nested values differ: key, as grpo.lr or sft.0.lr, and both values."""
     if isinstance(old, dict) and isinstance(new, dict):
-        return [
-            words
-            for key in sorted({*old, *new})
-            for words in differences(old.get(key), new.get(key), f"{at}.{key}" if at else str(key))
-        ]
-    return [] if old == new else [f"{at} was {old!r:.60}, now {new!r:.60}"]
+        pairs = {key: (old.get(key), new.get(key)) for key in sorted({*old, *new})}
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = dict(enumerate(zip(old, new, strict=True)))
+    else:
+        return [] if old == new else [(at, old, new)]
+    return [found for key, (a, b) in pairs.items() for found in differences(a, b, f"{at}.{key}" if at else str(key))]
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -139,18 +149,19 @@ def about_this_machine() -> dict[str, Any]:
         "versions": versions,
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "git": git_revision(),
     }
 
 
 def git_revision() -> str:
-    """The revision of the source, "+changes" behind it where files differ; "" where there is no git."""
+    """The revision of the source, "+changes" behind it where files differ; in an image GIT_REVISION; else ""."""
     here = Path(__file__).parent
     try:
         revision = _git(here, "rev-parse", "HEAD")
         return revision + ("+changes" if _git(here, "status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):
-        return ""
+        return os.environ.get("GIT_REVISION", "")
 
 
 def _git(folder: Path, *words: str) -> str:

@@ -18,7 +18,7 @@ def device_of(config: RunConfig) -> str:
     """ "cuda" or "cpu". Raises ConfigError where a GPU is asked for and there is none."""
     if config.device == "cuda" and not torch.cuda.is_available():
         words = "device is cuda, but torch sees no GPU"
-        build = "this is a CPU build of torch" if torch.version.cuda is None else "is the driver there (nvidia-smi)?"
+        build = "this is a CPU build of torch." if torch.version.cuda is None else "is the driver there (nvidia-smi)?"
         raise ConfigError(f"{words}: {build} The tiny profile trains on CPUs: sqlenv train run tiny.")
     if config.device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"

@@ -14,7 +14,8 @@ from sqlenv.agents.rollout import Job
 from sqlenv.client import SqlEnvClient
 from trainer.chat import Chat
 from trainer.episodes import Played, play_batch
-from trainer.generate import Generate, Ids, seed_of
+from trainer.generate import Generate, seed_of
+from trainer.prefix import Ids
 from trainer.view import VIEWS, ViewName
 
 

@@ -77,6 +77,7 @@ def run_sft(
         max_length=config.limits.completion_tokens * 2,
         train_sampling_strategy="group_by_length",
         dataloader_pin_memory=device == "cuda",
+        ddp_find_unused_parameters=False,
         seed=config.seed,
         data_seed=config.seed,
         disable_tqdm=True,
