@@ -23,20 +23,24 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## start the services, play scored episodes over gRPC, print the table
 	$(BIN)/sqlenv demo
 
-# TORCH_INDEX=URL takes torch from another index, as PyTorch's own of CPU builds: PyPI's for Linux brings gigabytes of CUDA.
+# TORCH_INDEX=URL takes torch alone from another index, as https://download.pytorch.org/whl/cpu: PyPI's for Linux brings
+# gigabytes of CUDA.
 $(VENV)/.installed-train: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps \
+	  $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,train]'
 	touch $@
 
-train-demo: $(VENV)/.installed-train  ## a policy learns on two CPU cores: SFT and GRPO over gRPC, table and curve, 15 minutes
+train-demo: $(VENV)/.installed-train  ## a policy learns on two CPU cores: SFT and GRPO over gRPC, table and pictures, 15 minutes
 	$(BIN)/sqlenv train run tiny
 
 test: $(STAMP)  ## the quick tests, under 5 minutes on 2 cores
 	$(BIN)/python -m pytest -n 2
 
-test-all: $(STAMP)  ## all tests, the slow ones too
-	$(BIN)/python -m pytest -n 2 -m 'slow or not slow'
+# One thread of torch a process: there are as many processes as cores. Groups keep to one process what is made once for all of
+# them: images, a trained policy.
+test-all: $(VENV)/.installed-train  ## all tests, the slow ones too; installs what training needs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m 'slow or not slow'
 
 lint: $(STAMP) protos-check  ## ruff, mypy, buf, stub drift
 	$(BIN)/ruff check .
