@@ -26,10 +26,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.steps import OPTIONS, scripts
-from sqlenv.auth import AuthInterceptor
-from sqlenv.callers import CallerInterceptor
-from sqlenv.fairness import Turns
-from sqlenv.tokens import TokenBook
+from sqlenv.serving.auth import AuthInterceptor
+from sqlenv.serving.callers import CallerInterceptor
+from sqlenv.serving.fairness import Turns
+from sqlenv.serving.tokens import TokenBook
 from sqlenv.v1 import environment_pb2 as pb
 from sqlenv.v1 import environment_pb2_grpc
 from tests.live import process

@@ -44,7 +44,9 @@ Run = Callable[[Any, list[list[pb.StepRequest]]], Awaitable[object]]
 
 def blind(module: str) -> None:
     """Runs a service that observes nothing."""
-    from sqlenv import logs, server, tallies, telemetry
+    from sqlenv import server
+    from sqlenv.telemetry import logs, tallies
+    from sqlenv.telemetry import service as telemetry
 
     class Through(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         def __init__(self, told: telemetry.Telemetry) -> None:
@@ -165,11 +167,11 @@ def parts() -> None:
     """Prints how long the calls take that observe a step, in microseconds: the least of 20 tries."""
     from env_service.metrics import EnvMetrics
     from reward_service.metrics import RewardMetrics
-    from sqlenv import logs
     from sqlenv.actions import Action, Query
-    from sqlenv.executor import QueryExecutor
-    from sqlenv.observe import _Rpc
-    from sqlenv.telemetry import Telemetry
+    from sqlenv.sqlite.executor import QueryExecutor
+    from sqlenv.telemetry import logs
+    from sqlenv.telemetry.observe import _Rpc
+    from sqlenv.telemetry.service import Telemetry
     from sqlenv.types import Outcome, Result
 
     told = Telemetry("environment")

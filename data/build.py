@@ -20,7 +20,7 @@ from data.difficulty import difficulty
 from data.examine import Examined, Examiner, answer_type
 from data.write import GoldRecord, write_dataset
 from sqlenv.errors import DataSetError, SqlEnvError
-from sqlenv.schema import quote
+from sqlenv.sqlite.schema import quote
 from sqlenv.tasks import BUNDLED, Task, database_path
 from sqlenv.types import ActionFailure
 

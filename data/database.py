@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 
 from sqlenv.errors import DataSetError
-from sqlenv.schema import quote
+from sqlenv.sqlite.schema import quote
 from sqlenv.types import SqlValue
 
 

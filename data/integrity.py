@@ -9,7 +9,7 @@ import apsw
 
 from data.copying import header_fault, in_wal_mode, leftovers
 from data.records import Problem
-from sqlenv.schema import Schema, read_schema
+from sqlenv.sqlite.schema import Schema, read_schema
 
 _READ = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 MANY = 3

@@ -11,7 +11,7 @@ import apsw
 
 from data.examine import Examined
 from sqlenv import gold
-from sqlenv.schema import Schema, read_schema
+from sqlenv.sqlite.schema import Schema, read_schema
 from sqlenv.tasks import Task, database_path
 
 

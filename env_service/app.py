@@ -13,11 +13,11 @@ from env_service.reward_access import reward_access
 from env_service.scorer import RewardScorer
 from env_service.servicer import NAME, EnvironmentServicer
 from sqlenv.errors import SqlEnvError
-from sqlenv.executor import QueryExecutor
 from sqlenv.server import Drain, Service, serve
 from sqlenv.settings import ServerSettings, read_settings
+from sqlenv.sqlite.executor import QueryExecutor
 from sqlenv.tasks import load
-from sqlenv.telemetry import Telemetry
+from sqlenv.telemetry.service import Telemetry
 from sqlenv.v1 import environment_pb2_grpc
 
 

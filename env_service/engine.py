@@ -19,7 +19,6 @@ from env_service.metrics import EnvMetrics
 from env_service.render import render
 from env_service.scorer import RewardScorer
 from env_service.sessions import Session, SessionStore, new_episode_id
-from sqlenv import logs
 from sqlenv.actions import Action
 from sqlenv.convert import (
     ANSWER_TYPES,
@@ -37,9 +36,10 @@ from sqlenv.errors import (
     Unavailable,
     VersionMismatch,
 )
-from sqlenv.fairness import peer_name
+from sqlenv.serving.fairness import peer_name
 from sqlenv.tasks import DataSet, Task
-from sqlenv.telemetry import Telemetry
+from sqlenv.telemetry import logs
+from sqlenv.telemetry.service import Telemetry
 from sqlenv.types import RUBRICS
 from sqlenv.v1 import environment_pb2, reward_pb2, types_pb2
 

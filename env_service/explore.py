@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlenv.actions import Action, Describe, InvalidAction, Query, Sample
-from sqlenv.executor import QueryExecutor
-from sqlenv.faults import no_such_table
 from sqlenv.sandbox import Limits, Sandbox
-from sqlenv.schema import quote
+from sqlenv.sqlite.executor import QueryExecutor
+from sqlenv.sqlite.faults import no_such_table
+from sqlenv.sqlite.schema import quote
 from sqlenv.types import ActionFailure, ErrorKind, Outcome, Result
 
 # SAMPLE draws from so many first rows: skipping is linear, and a table of millions must not cost more than a query.

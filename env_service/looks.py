@@ -15,7 +15,7 @@ from env_service.metrics import EnvMetrics
 from env_service.render import render_outcome
 from sqlenv.actions import Action, AnswerSql, AnswerValue, Query, Sample
 from sqlenv.convert import failure_to_proto, result_to_proto
-from sqlenv.telemetry import Telemetry
+from sqlenv.telemetry.service import Telemetry
 from sqlenv.types import ErrorKind, Result
 from sqlenv.v1 import types_pb2
 

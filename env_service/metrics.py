@@ -1,4 +1,4 @@
-"""What the environment service counts beyond what every server does; see `sqlenv.metrics`."""
+"""What the environment service counts beyond what every server does; see `sqlenv.telemetry.metrics`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import grpc
 
 from env_service.sessions import SessionStore
 from sqlenv.actions import Action, AnswerSql, AnswerValue, Describe, InvalidAction, Query, Sample
-from sqlenv.metrics import SIZES
-from sqlenv.telemetry import Telemetry
-from sqlenv.tracing import NO_SPAN
+from sqlenv.telemetry.metrics import SIZES
+from sqlenv.telemetry.service import Telemetry
+from sqlenv.telemetry.tracing import NO_SPAN
 
 ACTIONS: dict[type, str] = {
     Describe: "describe",

@@ -10,9 +10,9 @@ from pathlib import Path
 import grpc
 
 from env_service.config import EnvSettings
-from sqlenv.access import NO_ACCESS, Access, AccessOptions
-from sqlenv.certificates import stamps
+from sqlenv.calling.access import NO_ACCESS, Access, AccessOptions
 from sqlenv.errors import HandshakeFailed, ServiceError, Unauthenticated, Unavailable
+from sqlenv.serving.certificates import stamps
 
 log = logging.getLogger(__name__)
 

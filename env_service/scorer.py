@@ -20,7 +20,7 @@ import grpc
 
 from env_service.metrics import EnvMetrics
 from env_service.reward_access import RewardAccess
-from sqlenv.access import AccessOptions
+from sqlenv.calling.access import AccessOptions
 from sqlenv.errors import (
     DeadlineExceeded,
     Exhausted,
@@ -30,8 +30,8 @@ from sqlenv.errors import (
     from_rpc_error,
     from_status,
 )
-from sqlenv.fairness import FairQueue, step_aside
-from sqlenv.telemetry import Telemetry
+from sqlenv.serving.fairness import FairQueue, step_aside
+from sqlenv.telemetry.service import Telemetry
 from sqlenv.v1 import reward_pb2, reward_pb2_grpc
 
 log = logging.getLogger(__name__)

@@ -11,13 +11,13 @@ import grpc
 
 from env_service.config import EnvSettings
 from env_service.engine import Engine
-from sqlenv.batch import each
 from sqlenv.convert import filter_from_proto, task_to_proto
 from sqlenv.errors import Exhausted, InvalidArgument, ServiceError, Unavailable, to_status
-from sqlenv.fairness import Turn
-from sqlenv.interceptor import check_decoded, service_error
 from sqlenv.server import DRAIN_RETRY_S, Drain
-from sqlenv.telemetry import Telemetry
+from sqlenv.serving.batch import each
+from sqlenv.serving.fairness import Turn
+from sqlenv.serving.interceptor import check_decoded, service_error
+from sqlenv.telemetry.service import Telemetry
 from sqlenv.v1 import environment_pb2 as pb
 from sqlenv.v1 import environment_pb2_grpc
 

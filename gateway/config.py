@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from sqlenv.access import AccessOptions
+from sqlenv.calling.access import AccessOptions
 from sqlenv.settings import is_loopback
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]", "::1")

@@ -13,11 +13,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from gateway.config import GatewaySettings
 from gateway.render import task_dict
 from gateway.replicas import Replicas
-from sqlenv.access import Access
 from sqlenv.aio import AsyncEpisode
+from sqlenv.calling.access import Access
+from sqlenv.calling.protocol import ActionLike, StepResult
+from sqlenv.calling.transport import OPTIONS
 from sqlenv.errors import Unavailable
-from sqlenv.protocol import ActionLike, StepResult
-from sqlenv.transport import OPTIONS
 
 TASKS_FRESH_S = 60.0
 READY_FRESH_S = 0.25

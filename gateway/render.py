@@ -9,8 +9,8 @@ import pydantic_core
 
 from gateway.models import Cell, SQLAction
 from sqlenv import actions
+from sqlenv.calling.protocol import EpisodeLog, StepResult
 from sqlenv.convert import action_to_proto
-from sqlenv.protocol import EpisodeLog, StepResult
 from sqlenv.v1 import environment_pb2, types_pb2
 
 STATUS = {

@@ -9,8 +9,8 @@ import time
 
 from gateway.config import GatewaySettings, words
 from sqlenv.aio import AsyncSqlEnvClient
+from sqlenv.calling.protocol import Retry
 from sqlenv.errors import Unavailable
-from sqlenv.protocol import Retry
 
 log = logging.getLogger(__name__)
 

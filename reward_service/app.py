@@ -14,12 +14,12 @@ from reward_service.rubric import RubricError, check_rubrics
 from reward_service.scorer import Scorer
 from reward_service.servicer import NAME, RewardServicer
 from sqlenv.errors import ConfigError, SqlEnvError
-from sqlenv.executor import QueryExecutor
 from sqlenv.gold import gold_hash, load_gold
 from sqlenv.server import Drain, Service, serve
 from sqlenv.settings import ServerSettings, read_settings
+from sqlenv.sqlite.executor import QueryExecutor
 from sqlenv.tasks import DataSet, load
-from sqlenv.telemetry import Telemetry
+from sqlenv.telemetry.service import Telemetry
 from sqlenv.v1 import reward_pb2_grpc
 
 

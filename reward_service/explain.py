@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from reward_service.compare import agree
 from reward_service.gold import PreparedGold
-from sqlenv.executor import QueryExecutor
-from sqlenv.schema import quote
+from sqlenv.sqlite.executor import QueryExecutor
+from sqlenv.sqlite.schema import quote
 from sqlenv.types import ActionFailure, Result, Row
 
 SHOWN_ROWS = 10

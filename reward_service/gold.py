@@ -17,9 +17,9 @@ from reward_service.instances import Suite
 from reward_service.ordering import GoldPlan, plan, strict
 from reward_service.progress import GoldProfile
 from sqlenv.errors import DataSetError, Internal, Unavailable
-from sqlenv.executor import QueryExecutor
 from sqlenv.gold import GoldTask
 from sqlenv.sandbox import Limits, Sandbox
+from sqlenv.sqlite.executor import QueryExecutor
 from sqlenv.tasks import DataSet, Task
 from sqlenv.types import ActionFailure, ErrorKind, Outcome, Result, Row
 

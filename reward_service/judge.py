@@ -8,7 +8,7 @@ from reward_service.answers import RIGHT, WRONG, judge_value
 from reward_service.compare import Gold, agree
 from reward_service.gold import PreparedGold
 from reward_service.progress import level
-from sqlenv.executor import QueryExecutor
+from sqlenv.sqlite.executor import QueryExecutor
 from sqlenv.types import ActionFailure, ErrorKind, Result, Row, Verdict
 
 _LIMITS = frozenset({ErrorKind.TIMEOUT, ErrorKind.OUT_OF_MEMORY})

@@ -1,8 +1,8 @@
-"""What the reward service counts beyond what every server does; see `sqlenv.metrics`."""
+"""What the reward service counts beyond what every server does; see `sqlenv.telemetry.metrics`."""
 
 from __future__ import annotations
 
-from sqlenv.telemetry import Telemetry
+from sqlenv.telemetry.service import Telemetry
 
 
 class RewardMetrics:

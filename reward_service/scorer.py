@@ -15,7 +15,7 @@ from reward_service.rubric import RUBRICS, Rubric, State, StepFacts, StepScore, 
 from sqlenv.actions import AnswerSql, AnswerValue, Describe, InvalidAction, Query, Sample, action_hash
 from sqlenv.convert import action_from_proto, result_from_proto
 from sqlenv.errors import InvalidArgument, NotFound, VersionMismatch
-from sqlenv.telemetry import Telemetry
+from sqlenv.telemetry.service import Telemetry
 from sqlenv.types import Verdict
 from sqlenv.v1 import reward_pb2, types_pb2
 

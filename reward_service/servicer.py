@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from reward_service.rubric import RUBRICS, bounds, describe
 from reward_service.scorer import Scorer
-from sqlenv.batch import each
 from sqlenv.errors import InvalidArgument
+from sqlenv.serving.batch import each
 from sqlenv.v1 import reward_pb2 as pb
 from sqlenv.v1 import reward_pb2_grpc, types_pb2
 

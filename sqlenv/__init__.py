@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sqlenv.aio import AsyncSqlEnvClient
+    from sqlenv.calling.protocol import Retry, StepResult
     from sqlenv.client import Episode, RewardClient, SqlEnvClient
-    from sqlenv.protocol import Retry, StepResult
 
 __all__ = ["AsyncSqlEnvClient", "Episode", "Retry", "RewardClient", "SqlEnvClient", "StepResult", "__version__"]
 
@@ -22,9 +22,9 @@ _HOMES = {
     "AsyncSqlEnvClient": "sqlenv.aio",
     "Episode": "sqlenv.client",
     "RewardClient": "sqlenv.client",
-    "Retry": "sqlenv.protocol",
+    "Retry": "sqlenv.calling.protocol",
     "SqlEnvClient": "sqlenv.client",
-    "StepResult": "sqlenv.protocol",
+    "StepResult": "sqlenv.calling.protocol",
 }
 
 

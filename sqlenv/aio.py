@@ -14,13 +14,14 @@ from typing import Any, Self, Unpack
 
 import grpc
 
-from sqlenv import actions, batches, protocol
-from sqlenv.access import Access, AccessOptions
+from sqlenv import actions
+from sqlenv.calling import batches, protocol
+from sqlenv.calling.access import Access, AccessOptions
+from sqlenv.calling.protocol import ActionLike, EpisodeLog, Retry, StepResult
+from sqlenv.calling.streams import AsyncPlayStream, StreamRefused
+from sqlenv.calling.transport import METHODS, OPTIONS, PLAY_FIELDS
 from sqlenv.client import DEFAULT_REWARD_TARGET, DEFAULT_TARGET
 from sqlenv.errors import ServiceError, from_rpc_error
-from sqlenv.protocol import ActionLike, EpisodeLog, Retry, StepResult
-from sqlenv.streams import AsyncPlayStream, StreamRefused
-from sqlenv.transport import METHODS, OPTIONS, PLAY_FIELDS
 from sqlenv.v1 import environment_pb2, reward_pb2
 
 

@@ -20,12 +20,13 @@ from typing import Any, Self, Unpack
 
 import grpc
 
-from sqlenv import actions, batches, protocol
-from sqlenv.access import Access, AccessOptions
+from sqlenv import actions
+from sqlenv.calling import batches, protocol
+from sqlenv.calling.access import Access, AccessOptions
+from sqlenv.calling.protocol import ActionLike, EpisodeLog, Retry, StepResult
+from sqlenv.calling.streams import PlayStream, StreamRefused
+from sqlenv.calling.transport import METHODS, OPTIONS, PLAY_FIELDS
 from sqlenv.errors import ServiceError, from_rpc_error
-from sqlenv.protocol import ActionLike, EpisodeLog, Retry, StepResult
-from sqlenv.streams import PlayStream, StreamRefused
-from sqlenv.transport import METHODS, OPTIONS, PLAY_FIELDS
 from sqlenv.v1 import environment_pb2, reward_pb2
 
 DEFAULT_TARGET = "127.0.0.1:50051"
@@ -91,7 +92,7 @@ class SqlEnvClient(_Client):
     """A client of the environment service.
 
     `target` is "host:port" or "unix:/path". `timeout_s` bounds one try of a call, `retry` how long to keep trying.
-    `stream`: send episodes' calls over one Play stream. `access`: TLS and token, see `sqlenv.access.AccessOptions`.
+    `stream`: send episodes' calls over one Play stream. `access`: TLS and token, see `calling.access.AccessOptions`.
     Raises ConfigError where they can't be used.
     """
 

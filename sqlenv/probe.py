@@ -14,7 +14,7 @@ import urllib.request
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from sqlenv.access import Access, AccessOptions
+from sqlenv.calling.access import Access, AccessOptions
 from sqlenv.errors import ConfigError
 
 TIMEOUT_S = 4.0

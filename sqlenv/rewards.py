@@ -17,11 +17,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
 
-from sqlenv.access import AccessOptions
 from sqlenv.aio import AsyncRewardClient
+from sqlenv.calling.access import AccessOptions
+from sqlenv.calling.protocol import Retry
 from sqlenv.client import DEFAULT_REWARD_TARGET, RewardClient
 from sqlenv.errors import InvalidArgument, ServiceError, Unavailable, from_status
-from sqlenv.protocol import Retry
 from sqlenv.v1 import reward_pb2, types_pb2
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def sql_reward(
 
     Called with `completions` and a column of task ids; other arguments are TRL's and are not needed. A scorer that
     stays away longer than `patience_s` gives None for every completion: an outage must not become training data.
-    `access`: TLS and token, see `sqlenv.access.AccessOptions`; where they don't fit, raises Unauthenticated or
+    `access`: TLS and token, see `sqlenv.calling.access.AccessOptions`; where they don't fit, raises Unauthenticated or
     HandshakeFailed. Raises ValueError where the column is missing and InvalidArgument where a task is unknown: the data
     sets don't fit.
     """

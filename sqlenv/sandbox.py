@@ -16,11 +16,11 @@ from typing import Self
 
 import apsw
 
-from sqlenv.connection import GuardedConnection, Unfinished, refuse_text
 from sqlenv.errors import DataSetError, Unavailable
-from sqlenv.limits import TICK_VM_STEPS, TRIAL_SQL_BYTES, Budget, Limits, trial, whole
-from sqlenv.opening import FROZEN_CLOCK_VFS, Identity, SourceChanged, identify
-from sqlenv.schema import Schema, quote
+from sqlenv.sqlite.connection import GuardedConnection, Unfinished, refuse_text
+from sqlenv.sqlite.limits import TICK_VM_STEPS, TRIAL_SQL_BYTES, Budget, Limits, trial, whole
+from sqlenv.sqlite.opening import FROZEN_CLOCK_VFS, Identity, SourceChanged, identify
+from sqlenv.sqlite.schema import Schema, quote
 from sqlenv.types import Outcome, Result
 
 __all__ = ["FROZEN_CLOCK_VFS", "TICK_VM_STEPS", "Limits", "Sandbox", "Unfinished"]

@@ -20,17 +20,17 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from sqlenv import logs
-from sqlenv.auth import AuthInterceptor
-from sqlenv.callers import CallerInterceptor
 from sqlenv.errors import Unavailable
-from sqlenv.fairness import Turns
-from sqlenv.interceptor import ErrorInterceptor
-from sqlenv.listen import listen, options
-from sqlenv.observe import ObservingInterceptor
+from sqlenv.serving.auth import AuthInterceptor
+from sqlenv.serving.callers import CallerInterceptor
+from sqlenv.serving.fairness import Turns
+from sqlenv.serving.interceptor import ErrorInterceptor
+from sqlenv.serving.listen import listen, options
+from sqlenv.serving.tokens import TokenBook
 from sqlenv.settings import ServerSettings
-from sqlenv.telemetry import Telemetry
-from sqlenv.tokens import TokenBook
+from sqlenv.telemetry import logs
+from sqlenv.telemetry.observe import ObservingInterceptor
+from sqlenv.telemetry.service import Telemetry
 
 log = logging.getLogger(__name__)
 

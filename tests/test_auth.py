@@ -19,14 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from sqlenv import auth
 from sqlenv.aio import AsyncSqlEnvClient
+from sqlenv.calling.protocol import Retry
 from sqlenv.cli import app
 from sqlenv.client import SqlEnvClient
 from sqlenv.errors import ConfigError, ServiceError, Unauthenticated
-from sqlenv.protocol import Retry
+from sqlenv.serving import auth
+from sqlenv.serving.tokens import TokenBook, digest_of, new_token, read_tokens, revoke
 from sqlenv.settings import ServerSettings
-from sqlenv.tokens import TokenBook, digest_of, new_token, read_tokens, revoke
 from tests.live import LiveServices
 
 ONCE = Retry(patience_s=0)

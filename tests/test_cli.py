@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sqlenv import SqlEnvClient, __version__
+from sqlenv.calling.protocol import Retry
 from sqlenv.cli import app
 from sqlenv.cli.checks import fits, ports
 from sqlenv.cli.common import RubricName, lines, safe
@@ -24,7 +25,6 @@ from sqlenv.cli.predictions import PredictionsError, read_predictions
 from sqlenv.errors import SqlEnvError
 from sqlenv.gold import load_gold
 from sqlenv.launch import Launched, LaunchError, launch
-from sqlenv.protocol import Retry
 from sqlenv.tasks import BUNDLED, DataSet, load
 from sqlenv.types import RUBRICS
 

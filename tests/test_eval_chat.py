@@ -278,7 +278,7 @@ def test_what_no_other_request_would_mend_ends_it_at_once(client: SqlEnvClient, 
 
 
 def test_the_environment_away_fails_episodes(answers: dict[str, str]) -> None:
-    from sqlenv.protocol import Retry
+    from sqlenv.calling.protocol import Retry
 
     with ChatServer(knowing(answers)) as server, LiveServices() as live:
         with SqlEnvClient(live.env, retry=Retry(patience_s=0.2)) as client:

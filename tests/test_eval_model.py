@@ -174,7 +174,7 @@ def test_services_that_fail_are_not_the_models_fault(trained: Path) -> None:
     from sqlenv import SqlEnvClient
     from sqlenv.agents.players import GREEDY, Plan
     from sqlenv.agents.rollout import jobs
-    from sqlenv.protocol import Retry
+    from sqlenv.calling.protocol import Retry
     from tests.live import LiveServices
     from trainer.evaluate import load_player
     from trainer.prompting import read_prompting

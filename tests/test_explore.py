@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from env_service.explore import SAMPLED_FROM_ROWS, Explorer, sample_sql
 from sqlenv.actions import MAX_SAMPLE_ROWS, AnswerSql, AnswerValue, Describe, Query, Sample, parse
-from sqlenv.executor import QueryExecutor
 from sqlenv.sandbox import Limits, Sandbox
+from sqlenv.sqlite.executor import QueryExecutor
 from sqlenv.types import ActionFailure, ErrorKind, Result
 
 NUMBERS = "WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < {}) SELECT n FROM g"

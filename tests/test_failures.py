@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from sqlenv.calling.protocol import Retry
 from sqlenv.client import Episode, SqlEnvClient
 from sqlenv.errors import ServiceError, Unavailable
 from sqlenv.gold import load_gold
-from sqlenv.protocol import Retry
 from sqlenv.tasks import BUNDLED
 from sqlenv.v1 import environment_pb2 as pb
 from tests.live import process

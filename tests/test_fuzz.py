@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from sqlenv.executor import QueryExecutor
-from sqlenv.limits import Limits
 from sqlenv.sandbox import Sandbox
+from sqlenv.sqlite.executor import QueryExecutor
+from sqlenv.sqlite.limits import Limits
 from sqlenv.tasks import BUNDLED, database_path
 from sqlenv.types import ActionFailure, ErrorKind, Outcome
 from sqlenv.v1 import environment_pb2, environment_pb2_grpc, reward_pb2, types_pb2

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from sqlenv.client import Episode, SqlEnvClient
-from sqlenv.schema import quote
+from sqlenv.sqlite.schema import quote
 from sqlenv.types import ErrorKind
 from sqlenv.v1 import types_pb2
 from tests.hostile.rendering import NAMES, make

@@ -181,11 +181,11 @@ def test_pure_modules_touch_nothing(path: str) -> None:
 def test_only_the_sandbox_and_the_builders_open_databases() -> None:
     # schema.py reads through the connection that the sandbox hands it.
     doors = (
-        "sqlenv/opening.py",
-        "sqlenv/connection.py",
+        "sqlenv/sqlite/opening.py",
+        "sqlenv/sqlite/connection.py",
         "sqlenv/sandbox.py",
-        "sqlenv/schema.py",
-        "sqlenv/query_worker.py",
+        "sqlenv/sqlite/schema.py",
+        "sqlenv/sqlite/query_worker.py",
         "data/",
     )
     outside = [path for path in modules() if not name(path).startswith(doors)]
@@ -203,13 +203,13 @@ def test_only_the_sandbox_and_the_builders_open_databases() -> None:
 def test_apsw_is_known_to_few() -> None:
     users = {line.split(":")[0] for line in offences(modules(), {"apsw"})}
     assert {user for user in users if not user.startswith(("data/", "sqlenv/cli/"))} <= {
-        "sqlenv/authorizer.py",
-        "sqlenv/connection.py",
-        "sqlenv/faults.py",
-        "sqlenv/opening.py",
-        "sqlenv/query_worker.py",
+        "sqlenv/sqlite/authorizer.py",
+        "sqlenv/sqlite/connection.py",
+        "sqlenv/sqlite/faults.py",
+        "sqlenv/sqlite/opening.py",
+        "sqlenv/sqlite/query_worker.py",
         "sqlenv/sandbox.py",
-        "sqlenv/schema.py",
+        "sqlenv/sqlite/schema.py",
         "reward_service/scorer.py",  # for the version of SQLite, which is part of the scorer's
         "trainer/folder.py",  # for the same, which a run's figures depend on
     }

@@ -13,7 +13,7 @@ from data.suite.hints import Hints, read_hints
 from data.suite.instances import Content, Scratch, serialized
 from data.suite.profile import Profile, read_profile
 from sqlenv.gold import load_gold
-from sqlenv.schema import quote
+from sqlenv.sqlite.schema import quote
 from sqlenv.tasks import BUNDLED, DataSet
 
 DB_IDS = sorted(path.name for path in (BUNDLED / "database").iterdir())

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from sqlenv import logs
 from sqlenv.client import RewardClient, SqlEnvClient
 from sqlenv.errors import InvalidArgument, NotFound, ServiceError, Unavailable
 from sqlenv.gold import load_gold
-from sqlenv.interceptor import service_error
 from sqlenv.launch import launch
+from sqlenv.serving.interceptor import service_error
 from sqlenv.tasks import BUNDLED
+from sqlenv.telemetry import logs
 
 TASK = "campus_pets-001"
 MARK = "zebra_marker_7391"

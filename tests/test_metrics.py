@@ -26,8 +26,8 @@ from sqlenv import SqlEnvClient
 from sqlenv.aio import AsyncSqlEnvClient
 from sqlenv.client import RewardClient
 from sqlenv.errors import ConfigError, NotFound, ServiceError
-from sqlenv.metrics import OUTCOMES, Metrics
 from sqlenv.server import Drain, Service, running
+from sqlenv.telemetry.metrics import OUTCOMES, Metrics
 from sqlenv.types import ErrorKind
 from sqlenv.v1 import environment_pb2 as pb
 from tests.live import LiveServices

@@ -15,7 +15,7 @@ from data.suite.profile import Profile, read_profile
 from data.suite.proof.rules import prover
 from data.suite.trial import Runner, Trial
 from sqlenv.gold import load_gold
-from sqlenv.schema import Schema, read_schema
+from sqlenv.sqlite.schema import Schema, read_schema
 from sqlenv.tasks import BUNDLED, database_path
 
 PETS = database_path(BUNDLED, "campus_pets")

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlenv.aio import AsyncSqlEnvClient
+from sqlenv.calling.transport import OPTIONS
 from sqlenv.errors import Exhausted
-from sqlenv.fairness import CALLER, LEAST_PART, Caller, FairSlots, Turn, Turns, step_aside
-from sqlenv.transport import OPTIONS
+from sqlenv.serving.fairness import CALLER, LEAST_PART, Caller, FairSlots, Turn, Turns, step_aside
 from sqlenv.v1 import environment_pb2 as pb
 from sqlenv.v1 import environment_pb2_grpc, types_pb2
 from tests.live import LiveServices, process
@@ -40,7 +40,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
-    monkeypatch.setattr("sqlenv.fairness.time.monotonic", found)
+    monkeypatch.setattr("sqlenv.serving.fairness.time.monotonic", found)
     return found
 
 

@@ -15,11 +15,11 @@ from typing import Any
 import grpc
 import pytest
 
-from sqlenv import listen
 from sqlenv.aio import AsyncSqlEnvClient
+from sqlenv.calling.protocol import Retry
 from sqlenv.client import SqlEnvClient
 from sqlenv.errors import ConfigError, Exhausted, ServiceError, Unavailable
-from sqlenv.protocol import Retry
+from sqlenv.serving import listen
 from sqlenv.v1 import environment_pb2 as pb
 from sqlenv.v1 import environment_pb2_grpc
 from tests.live import LiveServices

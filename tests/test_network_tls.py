@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from sqlenv.aio import AsyncSqlEnvClient
+from sqlenv.calling.protocol import Retry
 from sqlenv.client import RewardClient, SqlEnvClient
 from sqlenv.errors import ConfigError, HandshakeFailed, ServiceError, Unavailable
 from sqlenv.launch import Guarded, launch
-from sqlenv.protocol import Retry
 from sqlenv.rewards import sql_reward
 from tests.certs import PLACES, Certs
 from tests.live import LiveServices
@@ -181,7 +181,7 @@ def certs_end() -> Any:
 
 def test_sqlenv_up_with_everything(certs: Certs, tmp_path: Path) -> None:
     """TLS and tokens on both ports; between the services there is a socket that needs no certificate."""
-    from sqlenv.tokens import new_token
+    from sqlenv.serving.tokens import new_token
 
     tokens = tmp_path / "tokens"
     token = new_token(tokens, "trainer")

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
-from sqlenv import actions, batches, protocol
+from sqlenv import actions
+from sqlenv.calling import batches, protocol
+from sqlenv.calling.protocol import Call, EpisodeLog, Retry, Sleep, StepResult
 from sqlenv.errors import (
     DeadlineExceeded,
     EpisodeFinished,
@@ -23,7 +25,6 @@ from sqlenv.errors import (
     VersionMismatch,
     to_status,
 )
-from sqlenv.protocol import Call, EpisodeLog, Retry, Sleep, StepResult
 from sqlenv.v1 import environment_pb2 as pb
 from sqlenv.v1 import types_pb2
 

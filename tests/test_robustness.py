@@ -20,8 +20,8 @@ from google.rpc import error_details_pb2, status_pb2
 from env_service.scorer import RewardScorer
 from sqlenv import SqlEnvClient
 from sqlenv.aio import AsyncSqlEnvClient
+from sqlenv.calling.protocol import Retry
 from sqlenv.errors import DataSetError, InvalidArgument, NotFound, ServiceError, Unavailable, from_status
-from sqlenv.protocol import Retry
 from sqlenv.sandbox import Sandbox
 from sqlenv.v1 import environment_pb2 as pb
 from sqlenv.v1 import reward_pb2, reward_pb2_grpc, types_pb2

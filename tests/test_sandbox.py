@@ -19,9 +19,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from sqlenv.authorizer import ALLOWED_FUNCTIONS
 from sqlenv.errors import DataSetError
 from sqlenv.sandbox import TICK_VM_STEPS, Limits, Sandbox, Unfinished
+from sqlenv.sqlite.authorizer import ALLOWED_FUNCTIONS
 from sqlenv.types import ActionFailure, ErrorKind, Outcome, Result, SqlValue
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1

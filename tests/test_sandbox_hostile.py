@@ -13,10 +13,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from sqlenv.connection import Unfinished
-from sqlenv.executor import QueryExecutor
-from sqlenv.limits import Limits
 from sqlenv.sandbox import Sandbox
+from sqlenv.sqlite.connection import Unfinished
+from sqlenv.sqlite.executor import QueryExecutor
+from sqlenv.sqlite.limits import Limits
 from sqlenv.tasks import BUNDLED, database_path
 from sqlenv.types import ActionFailure, Outcome
 from tests.hostile import DATABASE, corpus

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from sqlenv.errors import Unavailable
-from sqlenv.executor import QueryExecutor
-from sqlenv.limits import Limits
-from sqlenv.query_process import QueryProcess
 from sqlenv.sandbox import Sandbox
+from sqlenv.sqlite.executor import QueryExecutor
+from sqlenv.sqlite.limits import Limits
+from sqlenv.sqlite.query_process import QueryProcess
 from sqlenv.tasks import BUNDLED, database_path
 from sqlenv.types import ActionFailure, ErrorKind, Result
 from tests.hostile import DATABASE, corpus
@@ -160,7 +160,7 @@ async def test_closing_ends_the_query_that_runs_and_every_process(path: Path) ->
 
 def test_a_process_ends_with_its_parent(path: Path) -> None:
     program = (
-        "import asyncio, os, pathlib, signal, sys; from sqlenv.executor import QueryExecutor;"
+        "import asyncio, os, pathlib, signal, sys; from sqlenv.sqlite.executor import QueryExecutor;"
         "from sqlenv.sandbox import Limits, Sandbox\n"
         "async def main():\n"
         "    executor, box = QueryExecutor(1, 10_000), Sandbox(pathlib.Path(sys.argv[1]), Limits(wall_ms=500))\n"

@@ -19,9 +19,9 @@ from reward_service.gold import GoldBook
 from reward_service.instances import INDEX, Suite
 from reward_service.judge import NO_EVIDENCE, Judge, Judgement
 from sqlenv.errors import DataSetError, Unavailable
-from sqlenv.executor import QueryExecutor
 from sqlenv.gold import load_gold
 from sqlenv.sandbox import Sandbox
+from sqlenv.sqlite.executor import QueryExecutor
 from sqlenv.tasks import BUNDLED, load
 
 EQUAL = [

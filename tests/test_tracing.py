@@ -16,10 +16,10 @@ from env_service import app as env_app
 from env_service.config import EnvSettings
 from reward_service import app as reward_app
 from reward_service.config import RewardSettings
-from sqlenv import telemetry
 from sqlenv.errors import ConfigError
 from sqlenv.server import Drain, running
-from sqlenv.tracing import OpenTelemetry, Tracing, make_tracing
+from sqlenv.telemetry import service as telemetry
+from sqlenv.telemetry.tracing import OpenTelemetry, Tracing, make_tracing
 from sqlenv.v1 import environment_pb2 as pb
 from sqlenv.v1 import environment_pb2_grpc, types_pb2
 

@@ -10,8 +10,8 @@ import pytest
 
 from sqlenv import SqlEnvClient, actions
 from sqlenv.agents.rollout import Job
+from sqlenv.calling.protocol import Retry
 from sqlenv.errors import ConfigError, NotFound
-from sqlenv.protocol import Retry
 from tests.live import LiveServices
 from tests.trainer_chars import END, CharTokenizer, scripted
 from trainer.chat import Chat, check_template

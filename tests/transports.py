@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from sqlenv.aio import AsyncSqlEnvClient
+from sqlenv.calling.protocol import Retry
 from sqlenv.client import SqlEnvClient
 from sqlenv.errors import from_status
-from sqlenv.protocol import Retry
 from sqlenv.v1 import environment_pb2 as pb
 
 NO_RETRY = Retry(patience_s=0)

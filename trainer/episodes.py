@@ -11,11 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from sqlenv import actions, protocol
+from sqlenv import actions
 from sqlenv.agents.rollout import Job, Trajectory, note_step, start_record
+from sqlenv.calling import protocol
+from sqlenv.calling.protocol import ActionLike
 from sqlenv.client import Episode, SqlEnvClient
 from sqlenv.errors import ServiceError
-from sqlenv.protocol import ActionLike
 from sqlenv.v1 import types_pb2
 
 T = TypeVar("T")

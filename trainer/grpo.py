@@ -10,7 +10,7 @@ from typing import Any
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # rollout_func is experimental, and trl is pinned
 
 from datasets import Dataset
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig
 
 from sqlenv.agents.rollout import Job
 from sqlenv.client import SqlEnvClient
@@ -20,6 +20,7 @@ from trainer.chat import Chat
 from trainer.config import Grpo, RunConfig
 from trainer.folder import last_checkpoint
 from trainer.generate import Sampling, of_trainer, seed_of
+from trainer.lengths import ByLength
 from trainer.policy import lora_config
 from trainer.rewards import extras, make_reward
 from trainer.rollout import Bounds, Rollout, roll_out
@@ -90,7 +91,7 @@ def make_grpo(
 ) -> Any:
     """The trainer, ready to train."""
     grpo = _grpo(config)
-    return GRPOTrainer(
+    return ByLength(
         model=model,
         reward_funcs=[make_reward(grpo.generations)],
         args=GRPOConfig(**_arguments(config, grpo, folder, device)),

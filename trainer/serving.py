@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlenv.calling.protocol import Retry
 from sqlenv.client import SqlEnvClient
 from sqlenv.errors import ConfigError, DeadlineExceeded, ServiceError, SqlEnvError, Unavailable
 from sqlenv.launch import launch
-from sqlenv.protocol import Retry
 from sqlenv.tasks import BUNDLED
 from trainer.config import Services
 from trainer.worlds import WorldSize, build_worlds

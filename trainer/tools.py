@@ -14,9 +14,9 @@ from contextlib import suppress
 from typing import Any
 
 from sqlenv import actions
+from sqlenv.calling.protocol import Retry
 from sqlenv.client import Episode, SqlEnvClient
 from sqlenv.errors import ServiceError
-from sqlenv.protocol import Retry
 
 OVER = "The episode is over. Say nothing more."
 

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from data.suite.mutants import parse
 from data.suite.mutation.scopes import Scopes
-from sqlenv.schema import Schema
+from sqlenv.sqlite.schema import Schema
 
 Place = tuple[str, str]
 """Table and column, in lower case."""

@@ -15,7 +15,7 @@ from data.suite.column import Column
 from data.suite.draw import Pools, Style
 from data.suite.hints import Hints
 from data.suite.profile import Profile, Reference, Table
-from sqlenv.schema import quote
+from sqlenv.sqlite.schema import quote
 from sqlenv.types import Row, SqlValue
 
 ATTEMPTS = 25

@@ -26,7 +26,7 @@ from data.suite.mutation.results import results
 from data.suite.mutation.rewrites import rewrites
 from data.suite.mutation.scopes import Scopes
 from data.suite.mutation.values import values
-from sqlenv.schema import Schema, quote
+from sqlenv.sqlite.schema import Schema, quote
 from sqlenv.types import Row, SqlValue
 
 Prove = Callable[[Edit], str]

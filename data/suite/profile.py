@@ -32,7 +32,7 @@ from pathlib import Path
 import apsw
 
 from data.suite.column import Column, read_column
-from sqlenv.schema import Schema, quote, read_schema
+from sqlenv.sqlite.schema import Schema, quote, read_schema
 from sqlenv.types import Row
 
 SAMPLED_ROWS = 2_000

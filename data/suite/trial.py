@@ -19,7 +19,7 @@ from data.suite.mutants import Mutant, parse
 from reward_service.compare import Gold, agree
 from reward_service.gold import on_generated
 from reward_service.ordering import plan, strict
-from sqlenv.schema import Schema
+from sqlenv.sqlite.schema import Schema
 from sqlenv.types import Row
 
 MAX_VM_STEPS = 600_000

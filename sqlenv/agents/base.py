@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sqlenv import actions
+from sqlenv.calling.protocol import ActionLike
 from sqlenv.convert import action_from_proto, result_from_proto
-from sqlenv.protocol import ActionLike
 from sqlenv.types import Result
 from sqlenv.v1 import types_pb2
 

@@ -10,7 +10,7 @@ from sqlenv.actions import MAX_SAMPLE_ROWS, Action, AnswerSql, AnswerValue, Desc
 from sqlenv.agents.base import seen_result
 from sqlenv.agents.guess import SeenColumn, SeenTable, guess
 from sqlenv.agents.words import overlap, stems
-from sqlenv.schema import quote
+from sqlenv.sqlite.schema import quote
 from sqlenv.types import Result
 from sqlenv.v1 import types_pb2
 

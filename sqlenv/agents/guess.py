@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sqlenv.agents.words import content, has_any, has_phrase, overlap, position, stems
-from sqlenv.schema import quote
+from sqlenv.sqlite.schema import quote
 from sqlenv.types import Row, SqlValue
 from sqlenv.v1 import types_pb2
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlenv.actions import Action, AnswerValue, Describe, Query, Sample
 from sqlenv.agents.base import episode_random, seen_result
-from sqlenv.schema import quote
+from sqlenv.sqlite.schema import quote
 from sqlenv.types import SqlValue
 from sqlenv.v1 import types_pb2
 

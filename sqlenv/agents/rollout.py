@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
-from sqlenv import protocol
 from sqlenv.agents.base import Agent, Maker, action_text
+from sqlenv.calling import protocol
+from sqlenv.calling.protocol import StepResult
 from sqlenv.client import Episode, SqlEnvClient
 from sqlenv.errors import ServiceError
-from sqlenv.protocol import StepResult
 from sqlenv.types import ErrorKind
 from sqlenv.v1 import environment_pb2, types_pb2
 

@@ -20,9 +20,9 @@ import apsw
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from sqlenv.access import NO_ACCESS
 from sqlenv.agents.oracle import oracle_maker
 from sqlenv.agents.rollout import Job, play
+from sqlenv.calling.access import NO_ACCESS
 from sqlenv.cli.common import OWN
 from sqlenv.cli.datasets import resolve
 from sqlenv.client import SqlEnvClient

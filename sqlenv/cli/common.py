@@ -17,13 +17,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from sqlenv.access import NO_ACCESS, AccessOptions
-from sqlenv.certificates import read_file
+from sqlenv.calling.access import NO_ACCESS, AccessOptions
+from sqlenv.calling.protocol import Retry
 from sqlenv.cli.datasets import resolve
 from sqlenv.client import SqlEnvClient
 from sqlenv.errors import DataSetError, DeadlineExceeded, SqlEnvError, Unavailable
 from sqlenv.launch import launch
-from sqlenv.protocol import Retry
+from sqlenv.serving.certificates import read_file
 
 out = Console()
 err = Console(stderr=True)

@@ -9,10 +9,10 @@ from importlib.util import find_spec
 import typer
 from rich.text import Text
 
-from sqlenv.access import NO_ACCESS
 from sqlenv.agents.oracle import AnswerWith
 from sqlenv.agents.rollout import Trajectory, jobs
 from sqlenv.agents.summary import separation
+from sqlenv.calling.access import NO_ACCESS
 from sqlenv.cli.baselines import AgentName, Run, baseline, run_agents, summary_table
 from sqlenv.cli.common import OWN, out, safe
 from sqlenv.client import SqlEnvClient

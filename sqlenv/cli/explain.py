@@ -47,7 +47,7 @@ def _differences(folder: Path, wrong: list[tuple[str, str]]) -> Iterator[tuple[s
     from reward_service.app import open_gold
     from reward_service.config import RewardSettings
     from reward_service.explain import first_difference
-    from sqlenv.executor import QueryExecutor
+    from sqlenv.sqlite.executor import QueryExecutor
 
     settings = RewardSettings(dataset_dir=folder)
     executor = QueryExecutor(settings.query_processes, settings.query_inline_vm_steps)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from sqlenv.actions import Describe, Sample, parse
 from sqlenv.agents.base import seen_result
+from sqlenv.calling.protocol import StepResult
 from sqlenv.cli.common import (
     CaFile,
     CertFile,
@@ -34,7 +35,6 @@ from sqlenv.cli.common import (
 from sqlenv.cli.show import result_table, reward_lines
 from sqlenv.client import Episode
 from sqlenv.errors import SqlEnvError
-from sqlenv.protocol import StepResult
 from sqlenv.v1 import types_pb2
 
 HELP = """\

@@ -24,10 +24,10 @@ from sqlenv.agents.oracle import AnswerWith
 from sqlenv.agents.players import Player, Scripted
 from sqlenv.agents.rollout import CONCURRENCY
 from sqlenv.agents.turns import SYSTEM
-from sqlenv.certificates import read_file
 from sqlenv.cli.baselines import AgentName, baseline
 from sqlenv.cli.common import err
 from sqlenv.errors import ConfigError
+from sqlenv.serving.certificates import read_file
 
 MODEL_BATCH = 64
 STRANGERS = {"turns": 15, "completion_tokens": 16_384, "turn_tokens": 1_024}

@@ -13,8 +13,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from sqlenv.access import NO_ACCESS, AccessOptions
 from sqlenv.agents.summary import in_order, wilson
+from sqlenv.calling.access import NO_ACCESS, AccessOptions
+from sqlenv.calling.protocol import Retry
 from sqlenv.cli.common import (
     OWN,
     REACH_S,
@@ -45,7 +46,6 @@ from sqlenv.cli.predictions import PredictionsError, read_predictions
 from sqlenv.client import RewardClient
 from sqlenv.errors import from_status
 from sqlenv.launch import launch
-from sqlenv.protocol import Retry
 from sqlenv.tasks import BUNDLED, Task, TaskFilter, load
 from sqlenv.v1 import types_pb2
 

@@ -10,7 +10,7 @@ import typer
 
 from sqlenv.cli.common import err
 from sqlenv.errors import ConfigError
-from sqlenv.tokens import new_token, read_tokens, revoke
+from sqlenv.serving.tokens import new_token, read_tokens, revoke
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke the tokens that let clients in.")
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from sqlenv.access import AccessOptions
+from sqlenv.calling.access import AccessOptions
 from sqlenv.cli.common import CaFile, Dataset, Force, Server, environment, err, new_file, out, progress_of, safe
 from sqlenv.cli.datasets import resolve
 from sqlenv.errors import ConfigError, SqlEnvError

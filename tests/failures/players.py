@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlenv.aio import AsyncEpisode, AsyncSqlEnvClient
+from sqlenv.calling.protocol import EpisodeLog, Retry, StepResult
 from sqlenv.client import Episode, SqlEnvClient
 from sqlenv.errors import ServiceError
-from sqlenv.protocol import EpisodeLog, Retry, StepResult
 from sqlenv.v1 import environment_pb2 as pb
 
 RETRY = Retry(patience_s=40, first_wait_s=0.02, longest_wait_s=0.25)

@@ -22,9 +22,9 @@ import pytest
 import sqlenv.aio
 import sqlenv.client
 from sqlenv.aio import AsyncSqlEnvClient
+from sqlenv.calling.protocol import Retry
 from sqlenv.client import Episode, SqlEnvClient
 from sqlenv.errors import Exhausted, ServiceError
-from sqlenv.protocol import Retry
 from sqlenv.v1 import environment_pb2 as pb
 from sqlenv.v1 import environment_pb2_grpc
 from tests.failures.players import slack

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 import env_service.engine
+from sqlenv.calling.protocol import Retry
 from sqlenv.client import SqlEnvClient
-from sqlenv.protocol import Retry
 from tests.live import LiveServices
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,11 +22,11 @@ WALL_CLOCK = {"time", "time_ns", "now", "utcnow", "today"}
 TELLS_THE_TIME = {
     "env_service/engine.py": "expire_time in replies",
     "sqlenv/cli/checks.py": "when a certificate ends is a date",
-    "sqlenv/logs.py": "time stamps",
-    "sqlenv/certificates.py": "when a certificate ends is a date",
-    "sqlenv/handshake.py": "when a certificate ends is a date",
-    "sqlenv/metrics.py": "when the process started",
-    "sqlenv/tracing.py": "time stamps",
+    "sqlenv/telemetry/logs.py": "time stamps",
+    "sqlenv/serving/certificates.py": "when a certificate ends is a date",
+    "sqlenv/calling/handshake.py": "when a certificate ends is a date",
+    "sqlenv/telemetry/metrics.py": "when the process started",
+    "sqlenv/telemetry/tracing.py": "time stamps",
 }
 
 

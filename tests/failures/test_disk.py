@@ -16,10 +16,10 @@ import apsw
 import pytest
 
 from reward_service.instances import Suite
+from sqlenv.calling.protocol import Retry
 from sqlenv.client import Episode, SqlEnvClient
 from sqlenv.errors import DataSetError, ServiceError, Unavailable, VersionMismatch
 from sqlenv.gold import load_gold
-from sqlenv.protocol import Retry
 from sqlenv.sandbox import Limits, Sandbox
 from sqlenv.tasks import BUNDLED, database_path, load
 from tests.failures.players import PLAYERS, at_once, count_to, make_scripts

@@ -12,9 +12,9 @@ from subprocess import Popen
 
 import pytest
 
+from sqlenv.calling.protocol import Retry
 from sqlenv.client import Episode, SqlEnvClient
 from sqlenv.errors import ServiceError, Unavailable
-from sqlenv.protocol import Retry
 from tests.failures.players import PLAYERS, at_once, count_to, make_scripts, slack
 from tests.failures.proxy import Proxy
 from tests.live import process

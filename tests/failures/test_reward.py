@@ -21,9 +21,9 @@ from typing import Any
 import grpc
 import pytest
 
+from sqlenv.calling.protocol import Retry
 from sqlenv.client import Episode, SqlEnvClient
 from sqlenv.errors import ServiceError, Unavailable
-from sqlenv.protocol import Retry
 from sqlenv.v1 import reward_pb2, types_pb2
 from tests.failures.players import PLAYERS, Played, at_once, make_scripts, slack
 from tests.failures.proxy import Proxy

@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from hypothesis import strategies as st
 
-from sqlenv.authorizer import ALLOWED_FUNCTIONS
+from sqlenv.sqlite.authorizer import ALLOWED_FUNCTIONS
 
 TABLES = {
     "pet": ("pet_id", "name", "species", "weight_kg", "birth_date", "mother_id"),

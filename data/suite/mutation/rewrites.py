@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from data.suite.mutation.edits import Edit, Node, replaced
 from data.suite.mutation.scopes import Scopes, Visible
-from sqlenv.schema import Schema
+from sqlenv.sqlite.schema import Schema
 
 
 def rewrites(node: Node, scopes: Scopes, schema: Schema) -> Iterator[Edit]:

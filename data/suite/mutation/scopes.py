@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from sqlenv.schema import Schema
+from sqlenv.sqlite.schema import Schema
 
 UNKNOWN = ""
 """The family of a column that is computed, not stored."""

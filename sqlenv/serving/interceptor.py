@@ -17,8 +17,8 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
-from sqlenv import logs
 from sqlenv.errors import Internal, InvalidArgument, ServiceError, to_status
+from sqlenv.telemetry import logs
 
 log = logging.getLogger(__name__)
 failures = logs.FailureLog()

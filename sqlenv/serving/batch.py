@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from sqlenv.errors import to_status
-from sqlenv.fairness import Turn
-from sqlenv.interceptor import service_error
+from sqlenv.serving.fairness import Turn
+from sqlenv.serving.interceptor import service_error
 
 Request = TypeVar("Request")
 Item = TypeVar("Item")

@@ -19,8 +19,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, ProcessCollector
 
-from sqlenv.executor import QueryExecutor
-from sqlenv.tallies import Counters, Histograms, Shown
+from sqlenv.sqlite.executor import QueryExecutor
+from sqlenv.telemetry.tallies import Counters, Histograms, Shown
 from sqlenv.types import ActionFailure, ErrorKind, Outcome
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

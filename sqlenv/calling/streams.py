@@ -12,9 +12,9 @@ from typing import Any
 
 import grpc
 
+from sqlenv.calling.protocol import may_retry
+from sqlenv.calling.transport import PLAY_FIELDS, broken_stream, play_outcome
 from sqlenv.errors import DeadlineExceeded, ServiceError, from_rpc_error
-from sqlenv.protocol import may_retry
-from sqlenv.transport import PLAY_FIELDS, broken_stream, play_outcome
 from sqlenv.v1 import environment_pb2, environment_pb2_grpc
 
 Metadata = tuple[tuple[str, str], ...]

@@ -16,8 +16,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlenv.certificates import stamps
 from sqlenv.errors import ConfigError
+from sqlenv.serving.certificates import stamps
 
 log = logging.getLogger(__name__)
 

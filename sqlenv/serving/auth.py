@@ -18,7 +18,7 @@ from cachetools import LRUCache
 from grpc_status import rpc_status
 
 from sqlenv.errors import ServiceError, Unauthenticated, to_status
-from sqlenv.tokens import Token, TokenBook
+from sqlenv.serving.tokens import Token, TokenBook
 
 log = logging.getLogger(__name__)
 

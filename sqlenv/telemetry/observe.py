@@ -11,8 +11,8 @@ from typing import Any
 
 import grpc
 
-from sqlenv import logs
-from sqlenv.telemetry import Telemetry
+from sqlenv.telemetry import logs
+from sqlenv.telemetry.service import Telemetry
 
 access = logging.getLogger("sqlenv.access")
 

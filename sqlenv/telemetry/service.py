@@ -12,9 +12,9 @@ from typing import Any
 from prometheus_client import start_http_server
 
 from sqlenv.errors import ConfigError
-from sqlenv.metrics import Metrics
 from sqlenv.settings import ServerSettings
-from sqlenv.tracing import Tracing, make_tracing
+from sqlenv.telemetry.metrics import Metrics
+from sqlenv.telemetry.tracing import Tracing, make_tracing
 
 
 class Telemetry:

@@ -1,12 +1,12 @@
-"""Batches of episodes, as `sqlenv.protocol` has single ones: each item is tried again, and brought back, by itself."""
+"""Batches of episodes, as `protocol` has single ones: each item is tried again, and brought back, by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from sqlenv.calling.protocol import EpisodeLog, Operation, Retry, Sleep, StepResult, Waits, call, log_of, may_retry
 from sqlenv.errors import NotFound, ServiceError, from_status
-from sqlenv.protocol import EpisodeLog, Operation, Retry, Sleep, StepResult, Waits, call, log_of, may_retry
 from sqlenv.v1 import environment_pb2, types_pb2
 
 

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlenv.errors import DataSetError, Unavailable
-from sqlenv.limits import Limits
-from sqlenv.query_worker import BROKEN, CHANGED, DONE, GRACE_S, MISSING, receive_frame, send_frame
 from sqlenv.sandbox import Sandbox, changed
+from sqlenv.sqlite.limits import Limits
+from sqlenv.sqlite.query_worker import BROKEN, CHANGED, DONE, GRACE_S, MISSING, receive_frame, send_frame
 from sqlenv.types import ActionFailure, ErrorKind, Outcome, Result
 
 # Starting takes a tenth of a second; longer on a machine that is very busy.
@@ -52,7 +52,7 @@ class QueryProcess:
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
         environment["MALLOC_ARENA_MAX"] = "1"
-        command = [sys.executable, "-m", "sqlenv.query_worker", str(theirs.fileno())]
+        command = [sys.executable, "-m", "sqlenv.sqlite.query_worker", str(theirs.fileno())]
         try:
             with theirs:
                 self._process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The process that runs long queries, one at a time: `python -m sqlenv.query_worker FD`, started by `query_process`.
+"""Runs long queries, one at a time: `python -m sqlenv.sqlite.query_worker FD`, a process that `query_process` starts.
 
 A frame on the socket FD is four bytes of length and a marshalled tuple: a query in, what it gave out. Each query has a
 new connection, so that what it may allocate does not depend on those before it. SQLite refuses memory beyond its limit
@@ -20,9 +20,9 @@ from typing import Any
 
 import apsw
 
-from sqlenv.connection import GuardedConnection
-from sqlenv.limits import Limits, whole
-from sqlenv.opening import SourceChanged
+from sqlenv.sqlite.connection import GuardedConnection
+from sqlenv.sqlite.limits import Limits, whole
+from sqlenv.sqlite.opening import SourceChanged
 from sqlenv.types import Outcome, Result
 
 # What stays of databases that came as bytes, the last used last.

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import apsw
 
-from sqlenv.authorizer import CATALOG, Authorizer
-from sqlenv.faults import Stop, StopError, explain
-from sqlenv.limits import TICK_VM_STEPS, Budget, Limits
-from sqlenv.opening import Identity, SourceChanged, check_unwritten, identify, open_database
-from sqlenv.schema import read_schema
+from sqlenv.sqlite.authorizer import CATALOG, Authorizer
+from sqlenv.sqlite.faults import Stop, StopError, explain
+from sqlenv.sqlite.limits import TICK_VM_STEPS, Budget, Limits
+from sqlenv.sqlite.opening import Identity, SourceChanged, check_unwritten, identify, open_database
+from sqlenv.sqlite.schema import read_schema
 from sqlenv.types import ActionFailure, ErrorKind, Outcome, Result, Row, SqlValue
 
 # Nothing but blanks and comments. Possessive, so that no text can make it backtrack.

@@ -7,10 +7,10 @@ from typing import Any
 
 import grpc
 
-from sqlenv import logs
-from sqlenv.auth import TOKEN, address
 from sqlenv.errors import DeadlineExceeded
-from sqlenv.fairness import CALLER, Caller, Turn, Turns
+from sqlenv.serving.auth import TOKEN, address
+from sqlenv.serving.fairness import CALLER, Caller, Turn, Turns
+from sqlenv.telemetry import logs
 
 _LOOPBACK = ("ipv4:127.", "ipv6:[::1]", "ipv6:%5B::1%5D")
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from sqlenv.errors import SqlEnvError, Unavailable
-from sqlenv.fairness import FairSlots, step_aside
-from sqlenv.faults import Stop
-from sqlenv.query_process import Lost, QueryProcess
 from sqlenv.sandbox import Sandbox, Unfinished, count_sql
+from sqlenv.serving.fairness import FairSlots, step_aside
+from sqlenv.sqlite.faults import Stop
+from sqlenv.sqlite.query_process import Lost, QueryProcess
 from sqlenv.types import ActionFailure, ErrorKind, Outcome
 
 _BROKEN = ActionFailure(ErrorKind.SQL, "The query made SQLite fail and was stopped.")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import grpc
 
-from sqlenv.certificates import Certificates
 from sqlenv.errors import ConfigError
+from sqlenv.serving.certificates import Certificates
 from sqlenv.settings import ServerSettings
 
 # Who connects has so long to say what HTTP/2 says first, or to get through TLS.

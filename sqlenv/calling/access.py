@@ -15,9 +15,9 @@ from typing import Any, TypedDict
 
 import grpc
 
-from sqlenv import handshake
-from sqlenv.certificates import check_authorities, check_pair, read_file
+from sqlenv.calling import handshake
 from sqlenv.errors import ConfigError, HandshakeFailed, ServiceError, Unavailable
+from sqlenv.serving.certificates import check_authorities, check_pair, read_file
 from sqlenv.settings import is_loopback
 
 # A server that stays away is looked at so often.

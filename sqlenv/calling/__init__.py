@@ -1,0 +1,1 @@
+"""What both clients share: channels, retries, streams, batches. `sqlenv.client` and `sqlenv.aio` are the doors."""
