@@ -28,8 +28,8 @@ FROM core-packages AS gateway-packages
 RUN python3 /build/requirements.py /build/pyproject.toml gateway > /build/requirements.txt \
  && pip --python /opt/sqlenv/bin/python install --no-cache-dir -c /build/constraints.txt -r /build/requirements.txt
 
-# TORCH_INDEX: where torch comes from, as https://download.pytorch.org/whl/cpu; the rest is PyPI's. Unset, torch is PyPI's
-# too, which for x86-64 brings CUDA: gigabytes. The classic builder builds every stage, asked for or not, and so this one
+# TORCH_INDEX: where torch comes from, as PyTorch's own index of CPU builds; the rest is PyPI's. Unset, torch is PyPI's too,
+# which for x86-64 brings CUDA: gigabytes. The classic builder builds every stage, asked for or not, and so this one
 # only where TORCH_INDEX is set; BuildKit is known by TARGETPLATFORM.
 FROM core-packages AS trainer-packages
 ARG TORCH_INDEX

@@ -23,16 +23,16 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## start the services, play scored episodes over gRPC, print the table
 	$(BIN)/sqlenv demo
 
-# TORCH_INDEX=URL takes torch alone from another index, as https://download.pytorch.org/whl/cpu: PyPI's for Linux brings
-# gigabytes of CUDA.
+# TORCH_INDEX=URL takes torch alone from another index, as PyTorch's own of CPU builds (pytorch.org/get-started names it):
+# PyPI's for Linux brings gigabytes of CUDA.
 $(VENV)/.installed-train: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps \
 	  $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,train]'
 	touch $@
 
-train-demo: $(VENV)/.installed-train  ## a policy learns on two CPU cores: SFT and GRPO over gRPC, table and pictures, 15 minutes
-	$(BIN)/sqlenv train run tiny
+train-demo: $(VENV)/.installed-train  ## a policy learns on two CPU cores, three seeds: SFT and GRPO over gRPC, table, pictures
+	$(BIN)/sqlenv train run tiny --seeds 0,1,2 --jobs 3
 
 test: $(STAMP)  ## the quick tests, under 5 minutes on 2 cores
 	$(BIN)/python -m pytest -n 2
