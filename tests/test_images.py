@@ -364,7 +364,7 @@ def test_the_trainer_trains_read_only_into_a_volume_and_goes_on(trainer: str, vo
         f"{volume}:/work/runs",
     )
     table = docker("run", "--rm", *hardened, trainer, *SHORT_RUN)
-    assert all(name in table for name in ("random", "explorer", "skills", "habits", "grpo", "looks first"))
+    assert all(name in table for name in ("random", "explorer", "skills", "habits", "grpo", "95% interval"))
     look = ("run", "--rm", "-v", f"{volume}:/work/runs", "--entrypoint", "cat", trainer)
     assert json.loads(docker(*look, "runs/one/run.json"))["git"] == "abc"
     assert docker(*look, "runs/one/curve.svg").startswith("<?xml")

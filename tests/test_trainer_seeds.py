@@ -52,7 +52,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert [row.split()[:2] for row in done.stdout.splitlines() if row.startswith("grpo")] == [
         ["grpo", "seed0"],
         ["grpo", "seed1"],
-        ["grpo", "all"],
+        ["grpo", "mean"],
     ]
     assert (out / "curve.png").is_file()
     return out

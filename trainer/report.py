@@ -17,6 +17,7 @@ from rich.text import Text
 
 from sqlenv.agents.summary import wilson
 from sqlenv.errors import ConfigError
+from trainer.series import t_interval
 
 
 def figures_of(run: Path) -> dict[str, Any]:
@@ -38,12 +39,19 @@ def history_of(run: Path, stage: str = "grpo") -> list[dict[str, Any]]:
 
 
 def table_of(runs: Sequence[Path], title: str) -> Table:
-    """A row for each agent and stage; of several runs each, and their mean with the interval of all episodes."""
+    """A row for each agent and stage; of several runs each, and their mean with its 95% t interval over seeds."""
+    words = "greedy, sampled: share of right answers; looks: share that begins with DESCRIBE or SAMPLE, greedy"
     table = Table(
-        title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False
+        caption=words,
+        caption_justify="left",
+        title=Text(title, style="bold"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
     )
     table.add_column("policy", no_wrap=True)
-    for heading in ("n", "greedy", "95% interval", "sampled", "looks first", "return", "steps"):
+    for heading in ("n", "greedy", "95% interval", "sampled", "looks", "return", "steps"):
         table.add_column(heading, justify="right", no_wrap=True)
     all_figures = [figures_of(run) for run in runs]
     for name in all_figures[0]:
@@ -51,7 +59,7 @@ def table_of(runs: Sequence[Path], title: str) -> Table:
         if len(found) > 1 and "sampled" in found[0]:
             for run, one in zip(runs, found, strict=True):
                 table.add_row(*_row(f"{name} {run.name}", [one]))
-            table.add_row(*_row(f"{name} all", found), end_section=True)
+            table.add_row(*_row(f"{name} mean", found), end_section=True)
         else:
             table.add_row(*_row(name, found[:1]))
     return table
@@ -61,7 +69,9 @@ def _row(name: str, found: Sequence[dict[str, Any]]) -> list[str]:
     greedy = [one["greedy"] for one in found]
     episodes = sum(int(one["episodes"]) for one in greedy)
     right = round(sum(one["accuracy"] * one["episodes"] for one in greedy))
-    low, high = wilson(right, episodes)
+    # Of several seeds their spread counts: pooled, episodes on the same questions would pass for independent ones.
+    over_seeds = t_interval([one["accuracy"] for one in greedy])
+    low, high = (max(0.0, over_seeds[0]), min(1.0, over_seeds[1])) if over_seeds else wilson(right, episodes)
     sampled = [one["sampled"]["accuracy"] for one in found if "sampled" in one]
     return [
         name,
