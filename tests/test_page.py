@@ -29,7 +29,7 @@ from trainer.worlds import WorldSize, build_worlds
 
 FILES = sorted(path for path in page_module.STATIC.rglob("*") if path.is_file())
 LATER = "replays/"
-TRAINED_MAX_STEPS = 7
+TRAINED_MAX_STEPS = 6
 FIRST_VIEW_BYTES = 100_000
 TASK = "kennel_club-001"
 TABLE = "stay"

@@ -1,4 +1,4 @@
-"""A small policy made on the spot, without any download: tokenizer, chat template, a Qwen3 model of 2M weights.
+"""A small policy made on the spot, without any download: tokenizer, chat template, a Qwen3 model of 1 to 2M weights.
 
 The tokenizer is a BPE trained on dialogues. Words never carry a blank in front, so that a name is the same token in a
 question, in a table and in SQL: a small model learns to copy names long before it learns to respell them.

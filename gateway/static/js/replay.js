@@ -9,7 +9,7 @@ const TITLES = { random: "Random", oracle: "Oracle", before: "Before training", 
 const ABOUT_AGENTS = "An agent that acts at random, beside an oracle that was told the answer and plays the shortest way to it.";
 const percent = (share) => `${Math.round(100 * share)} %`;
 const aboutPolicy = ({ databases, episodes, accuracy, looks_first: looks }) =>
-  `A model of two million weights, before and after reinforcement learning over this environment’s gRPC services. On ${databases} databases that it never trained on, right answers to ${episodes} questions went from ${percent(accuracy[0])} to ${percent(accuracy[1])}, and episodes that begin with a look from ${percent(looks[0])} to ${percent(looks[1])}.`;
+  `A model of 1.6 million weights, before and after reinforcement learning over this environment’s gRPC services. On ${databases} databases that it never trained on, right answers to ${episodes} questions went from ${percent(accuracy[0])} to ${percent(accuracy[1])}, and episodes that begin with a look from ${percent(looks[0])} to ${percent(looks[1])}.`;
 
 async function read(name) {
   const answer = await fetch(`static/replays/${name}.json`);
