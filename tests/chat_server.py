@@ -92,8 +92,10 @@ class ChatServer:
                     usage = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}
                     body = {"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
                     body["usage"] = usage
-                kind = "text/html" if isinstance(body, str) else "application/json"
-                sent = (body if isinstance(body, str) else json.dumps(body)).encode()
+                page = isinstance(body, str) and body.startswith("<")
+                kind = "text/html" if page else "application/json"
+                text = body if isinstance(body, (str, bytes)) else json.dumps(body)
+                sent = text.encode() if isinstance(text, str) else text
                 self.send_response(reply.status)
                 self.send_header("content-type", kind)
                 self.send_header("content-length", str(len(sent)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import os
@@ -21,12 +22,13 @@ from sqlenv import SqlEnvClient
 from sqlenv.agents.chat import ChatPlayer
 from sqlenv.agents.endpoint import Endpoint, make_endpoint
 from sqlenv.agents.players import GREEDY, Plan, Way
-from sqlenv.agents.rollout import Trajectory, jobs
+from sqlenv.agents.rollout import Job, Trajectory, jobs
 from sqlenv.cli import app
 from sqlenv.errors import ConfigError, SqlEnvError
 from sqlenv.gold import answer_text, load_gold
 from sqlenv.tasks import BUNDLED, load
 from tests.chat_server import ChatServer, Reply, called, question_in, refused, said, table_in, turns_so_far
+from tests.eval_records import episode
 from tests.live import LiveServices
 
 KEY = "sk-secret-0123456789"
@@ -114,7 +116,8 @@ def test_plays_by_tool_calls_many_at_once(client: SqlEnvClient, answers: dict[st
 def test_plays_by_text_and_leaves_thoughts_out(client: SqlEnvClient, answers: dict[str, str]) -> None:
     def brain(asked: dict[str, Any]) -> Reply:
         action = f"ANSWER {answers[question_in(asked)]}" if turns_so_far(asked) else f"SAMPLE {table_in(asked)} 2"
-        return said(f"<think>\nDESCRIBE? No.\n</think>\n\n{action}")
+        opened = "" if turns_so_far(asked) else "<think>"  # some templates open the thought in the prompt
+        return said(f"{opened}\nDESCRIBE? No.\n</think>\n\n{action}")
 
     with ChatServer(brain) as server:
         (record,) = play(client, server.url, form="text")
@@ -122,7 +125,7 @@ def test_plays_by_text_and_leaves_thoughts_out(client: SqlEnvClient, answers: di
     assert [step.action.split()[0] for step in record.steps] == ["SAMPLE", "ANSWER"]
     assert "tools" not in server.requests[0]
     assert [message["role"] for message in server.requests[-1]["messages"]] == ["system", "user", "assistant", "user"]
-    assert "think" not in json.dumps(server.requests[-1]["messages"][2])
+    assert "No." not in json.dumps(server.requests[-1]["messages"][2])
 
 
 # Turns that models take, and what the first step's error then is
@@ -143,6 +146,7 @@ ODD = {
     "wrong SQL": (called(("query", {"sql": "SELECT a FROM nowhere"})), "no_such_table"),
     "text where tools were offered": (said("DESCRIBE pet"), ""),
     "content in parts": (Reply({"role": "assistant", "content": [{"type": "text", "text": "DESCRIBE pet"}]}), ""),
+    "calls that are no list": (Reply({"role": "assistant", "content": "DESCRIBE pet", "tool_calls": 5}), ""),
     "a nameless call": (
         Reply({"role": "assistant", "content": None, "tool_calls": [{"id": None, "type": "x"}]}),
         "invalid_action",
@@ -193,15 +197,31 @@ def test_a_bound_on_turns_and_the_budget_end_it(client: SqlEnvClient) -> None:
     assert (spent.state, len(spent.steps), spent.failed) == ("truncated", 15, "")
 
 
-def test_a_conversation_that_grows_too_long_is_the_policys_own_bound(client: SqlEnvClient) -> None:
-    words = "This model's maximum context length is 4096 tokens."
+TOO_LONG = {
+    "vLLM": (400, "This model's maximum context length is 4096 tokens."),
+    "llama.cpp": (400, "request (4390 tokens) exceeds the available context size (4096 tokens), try increasing it"),
+    "llama.cpp, older": (500, "Context size has been exceeded."),
+}
+
+
+@pytest.mark.parametrize("who", TOO_LONG)
+def test_a_conversation_that_grows_too_long_is_the_policys_own_bound(client: SqlEnvClient, who: str) -> None:
+    status, words = TOO_LONG[who]
 
     def brain(asked: dict[str, Any]) -> Reply:
-        return called(("describe", {"table": "pet"})) if turns_so_far(asked) < 2 else refused(400, words)
+        return called(("describe", {"table": "pet"})) if turns_so_far(asked) < 2 else refused(status, words)
 
     with ChatServer(brain) as server:
         (record,) = play(client, server.url)
     assert (record.state, record.failed, len(record.steps), record.cut_turns) == ("stopped", "", 2, 1)
+
+
+def test_a_first_turn_that_is_too_long_is_nobodys_doing(client: SqlEnvClient) -> None:
+    words = "'max_tokens' is too large: 8192. This model's maximum context length is 4096 tokens."
+    with ChatServer(lambda asked: refused(400, words)) as server:
+        (record,) = play(client, server.url)
+    assert (record.state, record.verdict) == ("failed", "")
+    assert "is too large: 8192" in record.failed
 
 
 # What fails, and is tried again
@@ -230,9 +250,18 @@ def test_passing_trouble_changes_nothing(client: SqlEnvClient, answers: dict[str
         (refused(400, "bad template"), "HTTP 400: bad template"),
         (Reply(body="<html>hello</html>"), "does its address end in /v1?"),
         (Reply(body={"choices": []}), "does its address end in /v1?"),
+        (Reply(body={"choices": [{"index": 0, "message": "hi"}]}), "does its address end in /v1?"),
         (Reply({"role": "assistant", "content": "x"}, delay_s=0.6), "timed out"),
+        (Reply(body=b'{"choices": "\xff"}'), "codec can't decode"),
+        (Reply(body="[" * 100_000), "recursion"),
+        (Reply(body={"error": {"message": "Provider returned error", "code": 502}}), "502: Provider returned error"),
+        (Reply(body={"error": "gone"}), "HTTP 200 with an error in it: gone"),
+        (Reply({"role": "assistant", "content": ""}, "error"), "finish_reason is error"),
     ],
-    ids=["500", "429", "400", "a page", "no choices", "slow"],
+    ids=[
+        *("500", "429", "400", "a page", "no choices", "a message of text", "slow", "bytes", "brackets"),
+        *("502 in 200", "an error of text", "an error alone"),
+    ],
 )
 def test_lasting_trouble_fails_the_episode_and_says_why(client: SqlEnvClient, reply: Reply, words: str) -> None:
     first = called(("describe", {"table": "pet"}))
@@ -242,6 +271,51 @@ def test_lasting_trouble_fails_the_episode_and_says_why(client: SqlEnvClient, re
     assert words in record.failed
     assert len(record.steps) == 1
     assert not record.correct
+
+
+def test_what_passes_behind_a_gateway_is_tried_again(
+    client: SqlEnvClient, answers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sqlenv.agents.endpoint.FIRST_WAIT_S", 0.001)
+    tries = itertools.count()
+    brain = knowing(answers)
+    wrong = Reply(body={"error": {"message": "upstream is busy", "code": 429}})
+    with ChatServer(lambda asked: wrong if next(tries) % 2 == 0 else brain(asked)) as server:
+        (record,) = play(client, server.url)
+    assert record.correct
+    assert len(server.requests) == 4
+    lasting = Reply(body={"error": {"message": "no such provider", "code": 400}})
+    with ChatServer(lambda asked: lasting) as server:
+        (record,) = play(client, server.url)
+    assert "400: no such provider" in record.failed
+    assert len(server.requests) == 1
+
+
+def test_a_key_is_not_shown_in_part_either(client: SqlEnvClient) -> None:
+    key = "sk-" + "0123456789" * 20
+    reply = refused(400, "x" * 200 + f" your key is {key}")
+    with ChatServer(lambda asked: reply) as server:
+        (record,) = play(client, server.url, endpoint={"key": key, "retries": 0})
+    assert record.failed.endswith("your key is …")
+
+
+def test_what_ends_it_all_takes_no_ended_episode_with_it(client: SqlEnvClient, answers: dict[str, str]) -> None:
+    """One episode comes to its end in the very round in which another is refused."""
+    first = plan_of(client, 2).jobs[0].task_id
+    player = ChatPlayer("llm", Endpoint("http://127.0.0.1:9/v1", "m"), concurrency=2)
+    gate = asyncio.Barrier(2)
+
+    async def play_one(api: Any, client: SqlEnvClient, plan: Plan, job: Job, way: Way) -> Trajectory:
+        await gate.wait()
+        if job.task_id != first:
+            raise SqlEnvError("no more")
+        return episode("llm", 1, True)
+
+    player._play_one = play_one  # type: ignore[method-assign]
+    seen: list[Trajectory] = []
+    with pytest.raises(SqlEnvError, match="no more"):
+        seen.extend(player.play(client, plan_of(client, 2), GREEDY))
+    assert len(seen) == 1
 
 
 def test_gives_up_where_everything_fails(client: SqlEnvClient) -> None:
@@ -298,17 +372,22 @@ def test_samples_are_drawn_and_seeded(client: SqlEnvClient) -> None:
         for sample in (0, 1, 2, 1):
             (record,) = play(client, server.url, way=Way(sample, 0.7 if sample else 0.0))
             assert (record.sample, record.temperature) == (sample, 0.7 if sample else 0.0)
-    assert [asked["temperature"] for asked in server.requests] == [0.0, 0.7, 0.7, 0.7]
+        again = Plan([Job(job.task_id, job.seed + 1) for job in plan_of(client).jobs], plan_of(client).tasks)
+        list(ChatPlayer("llm", Endpoint(server.url, "m")).play(client, again, Way(1, 0.7)))
+    assert [asked["temperature"] for asked in server.requests] == [0.0, 0.7, 0.7, 0.7, 0.7]
     seeds = [asked["seed"] for asked in server.requests]
     assert seeds[1] == seeds[3]
-    assert len(set(seeds)) == 3
+    assert len(set(seeds)) == 4  # the same task with another seed is another episode
 
 
 def test_fields_of_requests(client: SqlEnvClient) -> None:
     request = {"temperature": None, "max_tokens": None, "max_completion_tokens": 99, "reasoning_effort": "low"}
     with ChatServer(lambda asked: called(("answer", {"value": "1"}))) as server:
-        play(client, server.url, endpoint={"request": request}, system="")
-    (asked,) = server.requests
+        (record,) = play(client, server.url, endpoint={"request": request}, system="")
+        (warm,) = play(client, server.url, endpoint={"request": {"temperature": 0.7}})
+    asked = server.requests[0]
+    assert record.temperature is None
+    assert warm.temperature == server.requests[1]["temperature"] == 0.7
     assert "temperature" not in asked
     assert "max_tokens" not in asked
     assert (asked["max_completion_tokens"], asked["reasoning_effort"]) == (99, "low")
@@ -320,6 +399,8 @@ def test_fields_of_requests(client: SqlEnvClient) -> None:
     [
         ("ftp://x/v1", "", "wants a URL"),
         ("127.0.0.1:8000", "", "wants a URL"),
+        ("http://[::1/v1", "", "wants a URL"),
+        ("http://127.0.0.1:abc/v1", "", "wants a URL"),
         ("https://user:pw@host/v1", "", "no user, password or query"),
         ("https://host/v1?api-key=x", "", "no user, password or query"),
         ("http://example.org/v1", KEY, "in plain text"),

@@ -98,6 +98,13 @@ def test_failed_episodes_are_counted_and_in_no_figure() -> None:
     assert (nothing["episodes"], nothing["failed"], nothing["sampled"]) == (0, 1, None)
 
 
+def test_episodes_of_one_task_are_no_independent_trials() -> None:
+    once = agent_figures([episode("a", i, i % 2 == 0) for i in range(100)], resamples=20)
+    many = agent_figures([episode("a", i, i % 2 == 0, sample=s) for i in range(100) for s in range(1, 9)], resamples=20)
+    assert (once["episodes"], many["episodes"]) == (100, 800)
+    assert (many["low"], many["high"]) == pytest.approx((once["low"], once["high"]))
+
+
 def test_greedy_episodes_count_and_samples_beside_them() -> None:
     greedy = [episode("a", i, i < 6) for i in range(8)]
     drawn = [episode("a", i, i < s, sample=s, temperature=0.7) for i in range(8) for s in (1, 2)]
@@ -146,6 +153,18 @@ def test_a_comparison_counts_pairs() -> None:
     alone = agent_figures(before)["intervals"]["accuracy"]["tasks"]
     assert high - low < 1.2 * (alone[1] - alone[0])  # pairs tell more than two separate means
     assert compare("b", before, "x", [episode("x", 500, True)]) is None
+
+
+def test_one_that_was_played_once_is_compared_with_each_sample() -> None:
+    once = [episode("b", i, i < 20) for i in range(40)]
+    drawn = [episode("a", i, i < 30 or s == 2, sample=s) for i in range(40) for s in (1, 2)]
+    found = compare("b", once, "a", drawn)
+    assert found is not None
+    assert (found.episodes, found.gained, found.lost, found.both_wrong) == (80, 30, 0, 10)
+    assert found.accuracy == pytest.approx(30 / 80)
+    back = compare("a", drawn, "b", once)
+    assert back is not None
+    assert (back.episodes, back.gained, back.lost) == (80, 0, 30)
 
 
 def test_an_agent_does_not_differ_from_itself() -> None:

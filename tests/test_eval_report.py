@@ -293,6 +293,37 @@ def test_report_takes_greedy_and_sampled_episodes_of_one_agent(files: tuple[Path
     assert "pass@1 0.333" in page
 
 
+def test_greedy_beside_sampled_and_those_that_share_nothing(tmp_path: Path) -> None:
+    before = [episode("before", i, i % 2 == 0) for i in range(60)]
+    after = [episode("after", i, True, sample=s, temperature=None) for i in range(60) for s in (1, 2)]
+    other = [episode("other", i, True, seed=7) for i in range(60)]
+    found = {section.name: section.total for section in sections({"before": before, "after": after})}
+    assert found == {"gained": 30, "both_right": 30}
+    write_report(tmp_path / "out", {"before": before, "after": after, "other": other}, {"models": {"after": "m|<b>"}})
+    page = "".join(Reader((tmp_path / "out" / "report.html").read_text()).text)
+    text = (tmp_path / "out" / "report.md").read_text()
+    for words in (page, text.replace("\\", "")):
+        assert "before → after" in words
+        assert "after and other have no episode in common, and so are not compared." in words
+        assert "sampled at the endpoint" in words or "after" in words
+        assert "after: m|<b>" in words
+
+
+def test_a_failure_of_an_agent_that_is_not_shown_moves_nothing() -> None:
+    first = [episode("first", i, False, failed="HTTP 500", state="failed") for i in range(60)]
+    assert [(one.name, one.total) for one in sections({"first": first, **runs()})] == [
+        (one.name, one.total) for one in sections(runs())
+    ]
+
+
+def test_report_says_which_of_its_files_it_reads(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    write_report(tmp_path / "out", runs())
+    done = cli("report", tmp_path / "out" / "episodes.parquet", "--out", tmp_path / "again")
+    assert done.exit_code == 1
+    assert "read from JSON lines, which a report has in episodes.jsonl" in " ".join(done.stderr.split())
+
+
 def test_report_refuses(files: tuple[Path, Path], tmp_path: Path) -> None:
     place = tmp_path / "there"
     assert cli("report", *files, "--out", place).exit_code == 0

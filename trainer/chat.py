@@ -10,6 +10,7 @@ import re
 from typing import Any, Literal
 
 from sqlenv import actions
+from sqlenv.agents.turns import without_thoughts
 from sqlenv.errors import ConfigError
 
 Form = Literal["text", "tool"]
@@ -17,7 +18,6 @@ Form = Literal["text", "tool"]
 
 Message = dict[str, Any]
 
-_THOUGHT = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 _SAID, _SEEN = "sqlenvsaid", "sqlenvseen"
 
 
@@ -72,7 +72,7 @@ class Chat:
     def said(self, ids: list[int]) -> str:
         """The text of a turn, without marks and thoughts: what `sqlenv.actions.parse` reads."""
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
-        return _THOUGHT.sub("", text)
+        return without_thoughts(text)
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]

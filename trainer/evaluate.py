@@ -25,6 +25,7 @@ class ModelPlayer:
     """A transformers model; `batch` episodes are played at once. What is sampled depends on the batch, too."""
 
     label: str
+    source: str
     model: Any
     chat: Chat
     prompting: Prompting
@@ -93,7 +94,7 @@ def load_player(
     chat = Chat(tokenizer, prompting.form, prompting.system, prompting.template_kwargs)
     model = load_model(source, Policy(model=source, dtype=dtype), where)
     model.eval()
-    return ModelPlayer(label, model, chat, prompting, batch)
+    return ModelPlayer(label, source, model, chat, prompting, batch)
 
 
 def _failure(rollout: Rollout) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -52,9 +54,16 @@ class ChatPlayer:
     concurrency: int = CONCURRENCY
     drawn: bool = field(default=True, init=False)
 
+    @property
+    def source(self) -> str:
+        """As `Player.source`."""
+        return f"{self.endpoint.model} at {self.endpoint.url}"
+
     def play(self, client: SqlEnvClient, plan: Plan, way: Way) -> Iterator[Trajectory]:
         """As `Player.play`. Episodes that are under way when the caller stops are closed."""
         with asyncio.Runner() as runner:
+            # A thread an episode: each waits for the environment by itself. The runner ends them.
+            runner.get_loop().set_default_executor(ThreadPoolExecutor(self.concurrency, "episode"))
             api = runner.run(self._open())
             todo = iter(plan.jobs)
             under_way: set[asyncio.Task[Trajectory]] = set()
@@ -65,9 +74,11 @@ class ChatPlayer:
                     under_way |= {self._begin(runner, api, client, plan, job, way) for job in begun}
                     if not under_way:
                         return
-                    for one in runner.run(_first_of(under_way)):
+                    ended = runner.run(_first_of(under_way))
+                    under_way -= ended
+                    # What was raised ends it all, but not before the episodes that came to their ends are told.
+                    for one in sorted(ended, key=lambda task: task.exception() is not None):
                         record = one.result()
-                        under_way.remove(one)
                         failures = failures + 1 if record.failed else 0
                         yield record
                     if failures >= GIVE_UP_AFTER:
@@ -93,9 +104,8 @@ class ChatPlayer:
         return api
 
     async def _play_one(self, api: Any, client: SqlEnvClient, plan: Plan, job: Job, way: Way) -> Trajectory:
-        start = partial(client.reset, task_id=job.task_id, seed=job.seed, rubric=plan.rubric)
         try:
-            episode = await asyncio.to_thread(start)
+            episode = await _started(partial(client.reset, task_id=job.task_id, seed=job.seed, rubric=plan.rubric))
         except ServiceError as error:
             return self._noted(failed_record(self.label, plan, job, str(error)), way)
         record = self._noted(start_record(self.label, episode), way)
@@ -103,12 +113,15 @@ class ChatPlayer:
             await self._turns(api, episode, record, plan, way)
         except (EpisodeFailed, ServiceError) as error:
             mark_failed(record, str(error))
-        except TooLong:
-            record.cut_turns += 1
-            record.state = "stopped"
+        except TooLong as error:
+            if not record.turns:  # nothing was said yet: it is the bounds that don't fit, and no policy's doing
+                mark_failed(record, str(error))
+            else:
+                record.cut_turns += 1
+                record.state = "stopped"
         finally:
             if not episode.done:
-                episode.__exit__()
+                await asyncio.to_thread(episode.__exit__)
         return record
 
     async def _turns(self, api: Any, episode: Episode, record: Trajectory, plan: Plan, way: Way) -> None:
@@ -116,7 +129,7 @@ class ChatPlayer:
         system = SYSTEM[self.form] if self.system is None else self.system
         messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
         messages.append({"role": "user", "content": self.view(episode.observation)})
-        seed = episode_random(f"{record.task_id}:{way.sample}", plan.seed).getrandbits(31)
+        seed = episode_random(f"{record.task_id}:{record.seed}:{way.sample}", plan.seed).getrandbits(31)
         fields = {"model": self.endpoint.model, **self.endpoint.body(way.temperature, seed)}
         if self.form == "tool":
             fields["tools"] = list(actions.TOOLS)
@@ -125,7 +138,7 @@ class ChatPlayer:
                 record.state = "stopped"
                 return
             choice = await complete(self.endpoint, api, {**fields, "messages": messages})
-            turn = read_turn(choice.get("message") or {}, choice.get("finish_reason"))
+            turn = read_turn(choice["message"], choice.get("finish_reason"))
             record.turns += 1
             record.cut_turns += turn.cut
             record.refusals += turn.refused
@@ -140,13 +153,25 @@ class ChatPlayer:
                 messages.append(seen_message(identity, self.view(episode.observation)))
 
     def _noted(self, record: Trajectory, way: Way) -> Trajectory:
-        record.sample, record.temperature = way.sample, way.temperature
+        record.sample = way.sample
+        record.temperature = self.endpoint.temperature(way.temperature)
         return record
 
 
 def _count(usage: Any, name: str) -> int:
     value = usage.get(name) if isinstance(usage, dict) else None
     return value if isinstance(value, int) else 0
+
+
+async def _started(start: Callable[[], Episode]) -> Episode:
+    """A started episode. Where this is cancelled meanwhile the episode begins all the same, and is closed."""
+    begun = asyncio.ensure_future(asyncio.to_thread(start))
+    try:
+        return await asyncio.shield(begun)
+    except asyncio.CancelledError:
+        with suppress(ServiceError):
+            await asyncio.to_thread((await begun).__exit__)
+        raise
 
 
 async def _first_of(tasks: set[asyncio.Task[Trajectory]]) -> set[asyncio.Task[Trajectory]]:

@@ -5,7 +5,7 @@ The key comes from a file or from OPENAI_API_KEY. It is in no record, no log and
 
 from __future__ import annotations
 
-import json
+import asyncio
 import os
 import re
 from collections.abc import Mapping
@@ -17,10 +17,14 @@ from sqlenv.errors import ConfigError, SqlEnvError
 from sqlenv.settings import is_loopback
 
 OPENAI = "https://api.openai.com/v1"
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 8.0
+"""Between tries of what failed behind the endpoint; the client's own waits, for what it sees fail itself, are alike."""
 NO_KEY = "EMPTY"
 """What is sent where there is no key: local servers want none, but the client wants something."""
 
-_TOO_LONG = re.compile(r"context[_ ]length|maximum context|context window|too many tokens|prompt is too long", re.I)
+_TOO_LONG = re.compile(
+    r"context[_ ](length|size|window)|maximum context|too many tokens|prompt is too long", re.IGNORECASE
+)
 
 
 class EpisodeFailed(Exception):
@@ -51,6 +55,11 @@ class Endpoint:
             api_key=self.key or NO_KEY, base_url=self.url, timeout=self.timeout_s, max_retries=self.retries
         )
 
+    def temperature(self, wanted: float) -> float | None:
+        """What is asked for; None where `request` leaves it to the endpoint."""
+        asked = self.request.get("temperature", wanted)
+        return float(asked) if isinstance(asked, (int, float)) else None
+
     def body(self, temperature: float, seed: int) -> dict[str, Any]:
         """The fields of a request beside the conversation."""
         fields: dict[str, Any] = {"temperature": temperature, "seed": seed, "max_tokens": self.max_tokens}
@@ -64,17 +73,25 @@ class Endpoint:
         text = f"HTTP {status}: {said or error}" if status else f"{said or error}"
         if error.__cause__ is not None and not status:
             text = f"{text} ({error.__cause__})"
-        text = " ".join(text.split())[:300]
-        return text.replace(self.key, "…") if self.key else text
+        return self.line(text)
+
+    def line(self, text: str) -> str:
+        """What the endpoint said as one line that is not too long. The key goes first: a cut could leave half of it."""
+        return " ".join((text.replace(self.key, "…") if self.key else text).split())[:300]
 
 
 def make_endpoint(url: str, key: str = "", *, insecure: bool = False, **options: Any) -> Endpoint:
     """An endpoint whose URL and key can be used. Raises ConfigError that says why not."""
     url = url or os.environ.get("OPENAI_BASE_URL", "") or OPENAI
     key = key or os.environ.get("OPENAI_API_KEY", "")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError("openai: wants a URL like http://127.0.0.1:8000/v1, or nothing for OpenAI's own")
+    wanted = "openai: wants a URL like http://127.0.0.1:8000/v1, or nothing for OpenAI's own"
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:  # brackets that don't close, a port that is no number
+        raise ConfigError(f"{wanted} ({error})") from None
+    if not sound or not parts.hostname:
+        raise ConfigError(wanted)
     if parts.username or parts.password or parts.query:
         raise ConfigError("the endpoint's URL may hold no user, password or query: keys belong into --api-key-file")
     if key and parts.scheme == "http" and not insecure and not is_loopback(parts.hostname):
@@ -105,10 +122,27 @@ async def the_only_model(endpoint: Endpoint, api: Any) -> str:
 
 
 async def complete(endpoint: Endpoint, api: Any, body: Mapping[str, Any]) -> dict[str, Any]:
-    """One chat completion as a dict: its first choice, and `usage`.
+    """One chat completion as a dict: its first choice, whose `message` is a dict, and `usage`.
 
     Raises EpisodeFailed, TooLong, and SqlEnvError where no other request would fare better.
     """
+    for waited in range(endpoint.retries + 1):
+        found = await _asked(endpoint, api, body)
+        upstream = _upstream_error(found)
+        if upstream is None:
+            return found
+        status, said = upstream
+        words = endpoint.line(f"HTTP 200 with an error in it{f', {status}' if status else ''}: {said}")
+        if _TOO_LONG.search(words):
+            raise TooLong(words)
+        if not _passes(status) or waited == endpoint.retries:
+            raise EpisodeFailed(words)
+        await asyncio.sleep(min(FIRST_WAIT_S * 2**waited, LONGEST_WAIT_S))
+    raise AssertionError("unreachable")
+
+
+async def _asked(endpoint: Endpoint, api: Any, body: Mapping[str, Any]) -> dict[str, Any]:
+    """One answer with HTTP status 200; the client has tried again what may pass."""
     openai = _package()
     known = {name: value for name, value in body.items() if name in _KNOWN}
     extra = {name: value for name, value in body.items() if name not in _KNOWN}
@@ -122,16 +156,37 @@ async def complete(endpoint: Endpoint, api: Any, body: Mapping[str, Any]) -> dic
         if getattr(error, "code", None) == "insufficient_quota":
             raise _refused(endpoint, error) from None
         raise EpisodeFailed(endpoint.words(error)) from None
-    except openai.BadRequestError as error:
+    except openai.APIStatusError as error:
         if _TOO_LONG.search(f"{getattr(error, 'code', '')} {error}"):
             raise TooLong(endpoint.words(error)) from None
         raise EpisodeFailed(endpoint.words(error)) from None
-    except (openai.OpenAIError, json.JSONDecodeError) as error:
+    except (openai.OpenAIError, ValueError, RecursionError) as error:  # the latter two: a body that is no JSON
         raise EpisodeFailed(endpoint.words(error)) from None
-    choices = found.get("choices") if found else None
-    if not found or not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise EpisodeFailed(f"{endpoint.url} answers, but not with a chat completion: does its address end in /v1?")
-    return {**choices[0], "usage": found.get("usage") or {}}
+    found = found or {}
+    choices = found.get("choices")
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
+        choice = {"message": {}, **choices[0], "usage": found.get("usage") or {}}
+        if isinstance(choice["message"] or {}, dict):
+            return choice | {"message": choice["message"] or {}}
+    if found.get("error"):
+        return {"error": found["error"]}
+    raise EpisodeFailed(f"{endpoint.url} answers, but not with a chat completion: does its address end in /v1?")
+
+
+def _upstream_error(choice: Mapping[str, Any]) -> tuple[int, str] | None:
+    """Status (0: not told) and words of an error that came with HTTP 200: gateways pass on so what is behind them."""
+    error = choice.get("error")
+    if not error:
+        return (0, "finish_reason is error") if choice.get("finish_reason") == "error" else None
+    if not isinstance(error, Mapping):
+        return 0, str(error)
+    code = error.get("code")
+    return (code if isinstance(code, int) else 0), str(error.get("message") or error)
+
+
+def _passes(status: int) -> bool:
+    """True for what may pass by itself."""
+    return status in (0, 408, 409, 429) or status >= 500
 
 
 _KNOWN = {"model", "messages", "tools", "temperature", "seed", "max_tokens"}

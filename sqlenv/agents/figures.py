@@ -129,9 +129,12 @@ def compare(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Comparison | None:
-    """The difference that two agents made on the same episodes; None where they have none in common."""
-    one, other = by_key(counted(earlier)), by_key(counted(later))
-    pairs = [(one[key], other[key]) for key in one if key in other]
+    """The difference that two agents made on the same episodes; None where they have none in common.
+
+    Where one was played greedily and the other was sampled, each sample stands beside the greedy episode of its task
+    and seed.
+    """
+    pairs = _pairs(by_key(counted(earlier)), by_key(counted(later)))
     if not pairs:
         return None
     points = [
@@ -152,6 +155,14 @@ def compare(
         both_right=sum(a.correct and b.correct for a, b in pairs),
         both_wrong=sum(not a.correct and not b.correct for a, b in pairs),
     )
+
+
+def _pairs(one: Mapping[Key, Trajectory], other: Mapping[Key, Trajectory]) -> list[tuple[Trajectory, Trajectory]]:
+    same = [(one[key], other[key]) for key in one if key in other]
+    if same:
+        return same
+    found = [(one[once], record) for key, record in other.items() if (once := (*key[:2], 0)) in one]
+    return found or [(record, other[once]) for key, record in one.items() if (once := (*key[:2], 0)) in other]
 
 
 def pass_at(drawn: Iterable[Trajectory]) -> dict[int, float]:

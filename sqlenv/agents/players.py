@@ -45,6 +45,10 @@ class Player(Protocol):
     def drawn(self) -> bool:
         """True where playing a task again may go another way."""
 
+    @property
+    def source(self) -> str:
+        """Where its model is from, for reports; "" where it is code. Known once it has played."""
+
     def play(self, client: SqlEnvClient, plan: Plan, way: Way) -> Iterator[Trajectory]:
         """Plays every job, and yields each episode when it ends, in any order.
 
@@ -61,6 +65,7 @@ class Scripted:
     make: Maker
     concurrency: int = CONCURRENCY
     drawn: bool = False
+    source: str = ""
 
     def play(self, client: SqlEnvClient, plan: Plan, way: Way = GREEDY) -> Iterator[Trajectory]:
         """As `Player.play`. Its failures are the services', and raised: nothing else can fail here."""

@@ -49,25 +49,29 @@ def read_episodes(path: Path) -> list[Trajectory]:
 
     Raises DataSetError that names file and line where it holds anything else.
     """
-    found = []
-    with path.open(encoding="utf-8", errors="surrogatepass") as stream:
-        for number, line in enumerate(stream, 1):
-            if not line.strip():
-                continue
-            try:
-                value = json.loads(line)
-                if not isinstance(value, dict):
-                    raise TypeError("no JSON object")
-                found.append(from_row(value))
-            except ValidationError as error:
-                first = error.errors()[0]
-                why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-                raise DataSetError(f"{path}:{number}: no episode ({why})") from None
-            except (ValueError, TypeError, KeyError, RecursionError) as error:
-                raise DataSetError(f"{path}:{number}: no episode ({error})") from None
+    try:
+        with path.open(encoding="utf-8", errors="surrogatepass") as stream:
+            found = [_episode(path, number, line) for number, line in enumerate(stream, 1) if line.strip()]
+    except UnicodeDecodeError:
+        words = f"{path} is no text: episodes are read from JSON lines"
+        raise DataSetError(f"{words}, which a report has in episodes.jsonl beside episodes.parquet") from None
     if not found:
         raise DataSetError(f"{path}: there are no episodes in it")
     return found
+
+
+def _episode(path: Path, number: int, line: str) -> Trajectory:
+    try:
+        value = json.loads(line)
+        if not isinstance(value, dict):
+            raise TypeError("no JSON object")
+        return from_row(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise DataSetError(f"{path}:{number}: no episode ({why})") from None
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DataSetError(f"{path}:{number}: no episode ({error})") from None
 
 
 def by_agent(played: Iterable[Trajectory]) -> dict[str, list[Trajectory]]:

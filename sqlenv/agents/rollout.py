@@ -55,8 +55,9 @@ class Trajectory:
     `state`: terminated (answered), truncated (no steps left), stopped (the policy came to a bound of its own: turns or
     tokens), failed. `failed` says why services or an endpoint could not play it to its end: no figure counts such an
     episode. `sample`: 0 for a greedy episode and for agents that have but one way to play, else the number of the
-    sampled episode, from 1; `temperature` is what it was drawn with. Of a language model: `turns` that it took, tokens
-    that it read and wrote, turns that a bound cut off, turns in which it refused.
+    sampled episode, from 1; `temperature` is what it was asked for with; None where that was left to the endpoint. Of a
+    language model: `turns` that it took, tokens that it read and wrote, turns that a bound cut off, turns in which it
+    refused.
     """
 
     agent: str
@@ -81,7 +82,7 @@ class Trajectory:
     state: str = "running"
     failed: str = ""
     sample: int = 0
-    temperature: float = 0.0
+    temperature: float | None = 0.0
     turns: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0

@@ -25,7 +25,8 @@ GROUPS: dict[str, Callable[[Trajectory], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Means over episodes. `low` and `high`: the accuracy's 95% Wilson interval.
+    """Means over episodes. `low` and `high`: the accuracy's 95% Wilson interval, of as many trials as there are tasks:
+    several episodes of one task tell little more about other tasks than one does.
 
     `min_correct_return` and `max_incorrect_return` are None where there is no such episode.
     """
@@ -43,7 +44,7 @@ class Summary:
     max_incorrect_return: float | None
 
 
-def wilson(right: int, total: int, z: float = Z_95) -> tuple[float, float]:
+def wilson(right: float, total: int, z: float = Z_95) -> tuple[float, float]:
     """Wilson's score interval of a proportion: honest at 0, at 1 and for few episodes, where the normal one is not.
 
     Returns (0, 1) where there are none. See Wilson, "Probable inference, the law of succession, and statistical
@@ -68,7 +69,8 @@ def summarise(played: Iterable[Trajectory]) -> Summary:
         raise ValueError("no episodes to summarise")
     right = [record.episode_return for record in records if record.correct]
     wrong = [record.episode_return for record in records if not record.correct]
-    low, high = wilson(len(right), len(records))
+    tasks = len({record.task_id for record in records})
+    low, high = wilson(len(right) * tasks / len(records), tasks)
     return Summary(
         episodes=len(records),
         mean_return=fmean(record.episode_return for record in records),

@@ -15,7 +15,8 @@ from typing import Any
 
 from sqlenv import actions
 
-_THOUGHT = re.compile(r"\A\s*<think>.*?(?:</think>\s*|\Z)", re.DOTALL)
+# Some templates open the thought in the prompt, so that its start is not among what the model says.
+_THOUGHT = re.compile(r"\A(?:\s*<think>)?.*?</think>\s*|\A\s*<think>.*\Z", re.DOTALL)
 
 SYSTEM = {
     "tool": "You answer a question about a SQLite database that you have not seen. Look at tables with the tools "
@@ -40,10 +41,11 @@ class Turn:
 
 def read_turn(message: Mapping[str, Any], finish_reason: str | None) -> Turn:
     """Reads an assistant's message. A turn without tool calls and text is one invalid action: it costs a step, too."""
-    text = _THOUGHT.sub("", actions.well_formed(_text(message.get("content"))))
+    text = without_thoughts(actions.well_formed(_text(message.get("content"))))
     refusal = actions.well_formed(_text(message.get("refusal")))
     cut, refused = finish_reason == "length", bool(refusal) or finish_reason == "content_filter"
-    calls = [call for call in message.get("tool_calls") or [] if isinstance(call, Mapping)]
+    given = message.get("tool_calls")
+    calls = [call for call in given if isinstance(call, Mapping)] if isinstance(given, list) else []
     if not calls:
         said = text or refusal
         return Turn([("", actions.parse(said))], {"role": "assistant", "content": said}, cut, refused)
@@ -57,6 +59,11 @@ def read_turn(message: Mapping[str, Any], finish_reason: str | None) -> Turn:
         again = {"name": actions.well_formed(str(name)), "arguments": _arguments(arguments)}
         kept.append({"id": identity, "type": "function", "function": again})
     return Turn(steps, {"role": "assistant", "content": text or None, "tool_calls": kept}, cut, refused)
+
+
+def without_thoughts(text: str) -> str:
+    """What a model says after it has thought; "" where a bound came before the thought's end."""
+    return _THOUGHT.sub("", text, count=1)
 
 
 def seen_message(identity: str, text: str) -> dict[str, Any]:

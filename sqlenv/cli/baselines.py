@@ -1,8 +1,8 @@
-"""The baseline agents by name, and runs of agents with their tables: shared by `eval` and `demo`."""
+"""The baseline agents by name, and tables of what agents played: shared by `eval` and `demo`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -15,10 +15,9 @@ from sqlenv.agents.explorer import Explorer
 from sqlenv.agents.figures import Comparison, counted, sampled
 from sqlenv.agents.oracle import AnswerWith, oracle_maker
 from sqlenv.agents.random_agent import RandomAgent
-from sqlenv.agents.rollout import CONCURRENCY, Job, Trajectory, play
+from sqlenv.agents.rollout import Trajectory
 from sqlenv.agents.summary import Summary, breakdown, in_order, summarise
-from sqlenv.cli.common import plain_table, progress, safe
-from sqlenv.client import SqlEnvClient
+from sqlenv.cli.common import plain_table, safe
 
 
 class AgentName(StrEnum):
@@ -62,28 +61,6 @@ def baseline(name: AgentName, dataset: Path, answer_with: AnswerWith = AnswerWit
         case AgentName.ORACLE:
             label = name.value if answer_with is AnswerWith.VALUE else "oracle/sql"
             return label, oracle_maker(dataset, answer_with)
-
-
-def run_agents(
-    client: SqlEnvClient,
-    agents: Iterable[tuple[str, Maker]],
-    work: Sequence[Job],
-    *,
-    rubric: str = "",
-    concurrency: int = CONCURRENCY,
-    note: Callable[[Trajectory], None] = lambda record: None,
-) -> list[Run]:
-    """Lets each agent play the same jobs; `note` is given every episode as it ends."""
-    runs = []
-    for label, make in agents:
-        run = Run(label)
-        with progress(label, len(work)) as advance:
-            for record in play(client, work, make, agent=label, rubric=rubric, concurrency=concurrency):
-                run.played.append(record)
-                note(record)
-                advance()
-        runs.append(run)
-    return runs
 
 
 def summary_table(runs: Sequence[Run], title: str) -> Table:

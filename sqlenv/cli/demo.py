@@ -10,11 +10,13 @@ import typer
 from rich.text import Text
 
 from sqlenv.agents.oracle import AnswerWith
+from sqlenv.agents.players import GREEDY, Plan, Scripted
 from sqlenv.agents.rollout import Trajectory, jobs
 from sqlenv.agents.summary import separation
 from sqlenv.calling.access import NO_ACCESS
-from sqlenv.cli.baselines import AgentName, Run, baseline, run_agents, summary_table
+from sqlenv.cli.baselines import AgentName, Run, baseline, summary_table
 from sqlenv.cli.common import OWN, out, safe
+from sqlenv.cli.played import run_player
 from sqlenv.client import SqlEnvClient
 from sqlenv.launch import Launched, LaunchError, launch
 from sqlenv.probe import problem
@@ -58,7 +60,9 @@ def demo() -> None:
             baseline(AgentName.ORACLE, BUNDLED, AnswerWith.VALUE),
             baseline(AgentName.ORACLE, BUNDLED, AnswerWith.SQL),
         ]
-        runs = run_agents(client, agents, jobs(tasks, seed=0))
+        plan = Plan(jobs(tasks, seed=0), {task.task_id: task for task in tasks})
+        players = [Scripted(label, make) for label, make in agents]
+        runs = [run_player(client, player, plan, [GREEDY], lambda record: None) for player in players]
     _sample([record for run in runs for record in run.played])
     out.print(summary_table(runs, "Agents on the bundled tasks"))
     problems = _problems(runs)

@@ -154,7 +154,9 @@ def evaluate(
 
         runs = [run_player(client, player, plan, ways, note) for player in cast.players]
     compared = not all(spec.is_baseline for spec in specs)
-    tell_figures(runs, about.dataset, plan, report, as_json, compared)
+    known = {"dataset": about.dataset, "seed": seed}
+    known["models"] = {player.label: player.source for player in cast.players if player.source}
+    tell_figures(runs, known, plan, report, as_json, compared)
     if out_file and not as_json:
         out.print(f"episodes written to {out_file}", markup=False, highlight=False, soft_wrap=True)
     say_failures(runs)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.text import Text
@@ -39,20 +40,23 @@ def run_player(
 
 def tell_figures(
     runs: Sequence[Run],
-    dataset: str,
+    about: Mapping[str, Any],
     plan: Plan,
     report: Path | None,
     as_json: bool,
     compared: bool,
 ) -> None:
-    """Writes the report that was asked for, and prints tables or JSON. `compared`: the differences in tables, too."""
+    """Writes the report that was asked for, and prints tables or JSON. `about`: data set, seed and models.
+
+    `compared`: the differences in tables, too.
+    """
     played = {run.label: run.played for run in runs}
-    figures = evaluation(played, {"dataset": dataset, "seed": plan.seed}, seed=plan.seed) if as_json or report else None
+    figures = evaluation(played, about, seed=plan.seed) if as_json or report else None
     written = write_report(report, played, summary=figures, force=True) if report else None
     if as_json:
         print(json.dumps(figures, ensure_ascii=False))
         return
-    title = f"{len(plan.jobs)} episodes of {dataset}, rubric {plan.rubric}, seed {plan.seed}"
+    title = f"{len(plan.jobs)} episodes of {about['dataset']}, rubric {plan.rubric}, seed {plan.seed}"
     out.print(summary_table(runs, title))
     for kind, words in (
         ("difficulty", "accuracy by difficulty"),
@@ -66,8 +70,13 @@ def tell_figures(
     elif databases > SHOWN_DATABASES:
         out.print(f"\nby database: {databases} of them, in --json and --report", highlight=False)
     if compared and len(runs) > 1:
-        pairs = [compare(a.label, a.played, b.label, b.played, seed=plan.seed) for a, b in pairwise(runs)]
-        out.print(comparison_table([pair for pair in pairs if pair]))
+        pairs = [(a, b, compare(a.label, a.played, b.label, b.played, seed=plan.seed)) for a, b in pairwise(runs)]
+        if any(found for _, _, found in pairs):
+            out.print(comparison_table([found for _, _, found in pairs if found]))
+        for a, b, found in pairs:
+            if not found:
+                words = f"{a.label} and {b.label} have no episode in common that both played to its end: not compared"
+                out.print(safe(words), markup=False, highlight=False, soft_wrap=True)
     if written:
         tell(written)
 

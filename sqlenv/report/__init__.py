@@ -1,6 +1,7 @@
 """Reports on evaluations: pages to read, episodes as a data set to load.
 
     pairing.py    the same episodes of several agents side by side, the most telling first
+    columns.py    the columns of both tables of agents
     page.py       report.html: one file, no scripts, nothing from elsewhere
     transcript.py its episodes, in columns
     chart.py      its picture

@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlenv.agents.rollout import StepRecord, Trajectory
 from sqlenv.report.build import inert, one_line
-from sqlenv.report.page import COLUMNS, DIFFERENCES, GROUP_TITLES, TITLE, about, failures, groups, interval, rows
+from sqlenv.report.columns import COLUMNS, COMPARED, DIFFERENCES, alone, failures, models, rows
+from sqlenv.report.page import GROUP_TITLES, TITLE, about, groups
 from sqlenv.report.pairing import Row, Section
 from sqlenv.report.transcript import STEPS, cut_chars, outcome, seen_text, verdict_words
 
@@ -28,9 +29,10 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&:@$^=\"'])")
 def markdown(summary: Mapping[str, Any], found: Sequence[Section]) -> str:
     """The whole text."""
     blocks = [f"# {TITLE}", escape(about(summary)), _contents(summary, found), "## Agents", _agents(summary["agents"])]
-    blocks += [escape(words) for words in failures(summary["agents"])]
+    blocks += [escape(words) for words in (*models(summary), *failures(summary["agents"]))]
     if summary["comparisons"]:
         blocks += ["## Differences", DIFFERENCES, _comparisons(summary["comparisons"])]
+    blocks += [escape(words) for words in alone(summary)]
     for kind, names in groups(summary).items():
         blocks += [f"## {GROUP_TITLES[kind]}", _by(summary["agents"], kind, names)]
     for section in found:
@@ -84,32 +86,10 @@ def _agents(agents: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _comparisons(found: Sequence[Mapping[str, Any]]) -> str:
-    head = [
-        "",
-        "episodes",
-        "accuracy",
-        "by tasks",
-        "by databases",
-        "return",
-        "by tasks",
-        "became right",
-        "became wrong",
-    ]
     body = [
-        [
-            f"{escape(one['before'])} → {escape(one['after'])}",
-            str(one["episodes"]),
-            f"{one['accuracy']['difference']:+.3f}",
-            interval(one["accuracy"]["tasks"], sign=True),
-            interval(one["accuracy"]["databases"], sign=True),
-            f"{one['return']['difference']:+.3f}",
-            interval(one["return"]["tasks"], sign=True),
-            str(one["gained"]),
-            str(one["lost"]),
-        ]
-        for one in found
+        [f"{escape(one['before'])} → {escape(one['after'])}", *(read(one) for _, read in COMPARED)] for one in found
     ]
-    return table(head, body)
+    return table(["", *(title for title, _ in COMPARED)], body)
 
 
 def _by(agents: Mapping[str, Mapping[str, Any]], kind: str, names: Sequence[str]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from sqlenv.report.build import document, el, one_line
 from sqlenv.report.chart import accuracy_chart
+from sqlenv.report.columns import CHANGES, COLUMNS, COMPARED, DIFFERENCES, alone, failures, models, rows
 from sqlenv.report.pairing import Section
 from sqlenv.report.style import STYLE
 from sqlenv.report.transcript import contents, entry, section_element
@@ -83,10 +84,12 @@ def _figures(summary: Mapping[str, Any]) -> list[Element]:
         el("p", _reading(summary), class_="note"),
         el("div", chart, class_="card") if chart is not None else el("p", "No episode was played to its end."),
         el("div", _agents(summary["agents"]), class_="card"),
+        *(el("p", words, class_="note") for words in models(summary)),
     ]
     if summary["comparisons"]:
         made += [el("h2", "Differences", id="differences"), el("p", DIFFERENCES, class_="note")]
         made.append(el("div", _comparisons(summary["comparisons"]), class_="card"))
+    made += [el("p", words, class_="note") for words in alone(summary)]
     for kind, names in groups(summary).items():
         made += [el("h2", GROUP_TITLES[kind], id=kind), el("div", _by(summary["agents"], kind, names), class_="card")]
     return made
@@ -97,58 +100,6 @@ def _reading(summary: Mapping[str, Any]) -> str:
     if any(figures["sampled"] and figures["greedy"] for figures in summary["agents"].values()):
         words += " Rings are the mean accuracy of sampled episodes."
     return words
-
-
-DIFFERENCES = (
-    "On the episodes that both played. Intervals are 95% bootstrap intervals of the paired difference: drawing tasks"
-    " (other questions on these databases), and drawing whole databases (other databases)."
-)
-
-Column = tuple[str, Callable[[Mapping[str, Any]], str]]
-
-COLUMNS: tuple[Column, ...] = (
-    ("episodes", lambda f: str(f["episodes"])),
-    ("accuracy", lambda f: f"{f['accuracy']:.3f}"),
-    ("95% Wilson", lambda f: f"{f['low']:.3f}–{f['high']:.3f}"),
-    ("bootstrap, tasks", lambda f: interval(f["intervals"]["accuracy"]["tasks"])),
-    ("bootstrap, databases", lambda f: interval(f["intervals"]["accuracy"]["databases"])),
-    ("return", lambda f: f"{f['mean_return']:.3f}"),
-    ("execution", lambda f: f"{f['execution']:.3f}"),
-    ("correctness", lambda f: f"{f['correctness']:.3f}"),
-    ("efficiency", lambda f: f"{f['efficiency']:.3f}"),
-    ("steps", lambda f: f"{f['mean_steps']:.1f}"),
-)
-
-
-def rows(agents: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
-    """The rows of the table of agents: each, and what was sampled of it."""
-    made: list[tuple[str, Mapping[str, Any]]] = []
-    for name, figures in agents.items():
-        greedy = figures["greedy"] or not figures["sampled"]
-        if greedy and figures["episodes"]:
-            made.append((name, figures))
-        drawn = figures["sampled"]
-        if drawn:
-            at = ", ".join(f"pass@{k} {value:.3f}" for k, value in drawn["pass_at"].items())
-            made.append((f"{name}, sampled at {drawn['temperature']:g} ({at})", drawn))
-    return made
-
-
-def failures(agents: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Words about the episodes that are in no figure."""
-    return [
-        f"{one_line(name)}: {figures['failed']} episodes could not be played to their end, for no fault of the agent."
-        " They are in no figure."
-        for name, figures in agents.items()
-        if figures["failed"]
-    ]
-
-
-def interval(pair: Sequence[float] | None, sign: bool = False) -> str:
-    """An interval as text; a dash where there is none."""
-    if not pair:
-        return "—"
-    return f"{pair[0]:+.3f} to {pair[1]:+.3f}" if sign else f"{pair[0]:.3f}–{pair[1]:.3f}"
 
 
 def _agents(agents: Mapping[str, Mapping[str, Any]]) -> Element:
@@ -162,35 +113,23 @@ def _agents(agents: Mapping[str, Mapping[str, Any]]) -> Element:
 
 
 def _comparisons(found: Sequence[Mapping[str, Any]]) -> Element:
-    titles = (
-        "",
-        "episodes",
-        "accuracy",
-        "by tasks",
-        "by databases",
-        "return",
-        "by tasks",
-        "became right",
-        "became wrong",
-    )
-    body = []
-    for one in found:
-        accuracy, value = one["accuracy"], one["return"]
-        body.append(
-            el(
-                "tr",
-                el("th", f"{one_line(one['before'])} → {one_line(one['after'])}"),
-                el("td", str(one["episodes"])),
-                el("td", f"{accuracy['difference']:+.3f}", class_="up" if accuracy["difference"] > 0 else "down"),
-                el("td", interval(accuracy["tasks"], sign=True)),
-                el("td", interval(accuracy["databases"], sign=True)),
-                el("td", f"{value['difference']:+.3f}", class_="up" if value["difference"] > 0 else "down"),
-                el("td", interval(value["tasks"], sign=True)),
-                el("td", str(one["gained"])),
-                el("td", str(one["lost"])),
-            )
+    head = el("tr", el("th", ""), *(el("th", title) for title, _ in COMPARED))
+    body = [
+        el(
+            "tr",
+            el("th", f"{one_line(one['before'])} → {one_line(one['after'])}"),
+            *(el("td", read(one), **(_way(read(one)) if title in CHANGES else {})) for title, read in COMPARED),
         )
-    return el("table", el("thead", el("tr", *(el("th", title) for title in titles))), el("tbody", *body))
+        for one in found
+    ]
+    return el("table", el("thead", head), el("tbody", *body))
+
+
+def _way(difference: str) -> dict[str, str]:
+    """The class of a difference's cell; none where nothing has changed as far as is shown."""
+    if not float(difference):
+        return {}
+    return {"class_": "up" if difference.startswith("+") else "down"}
 
 
 def _by(agents: Mapping[str, Mapping[str, Any]], kind: str, names: Sequence[str]) -> Element:

@@ -1,6 +1,7 @@
 """The same episodes of several agents side by side, in sections, the most telling first. Pure.
 
-Of more than two agents the last two decide what is telling. Sampled episodes are not shown where there are greedy ones.
+Of more than two agents the last two decide what is telling. Of an agent's episodes of a task and seed the greedy one is
+shown, or the first sample where there is none.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlenv.agents.figures import Key, by_key
 from sqlenv.agents.rollout import Trajectory
+
+Key = tuple[str, int]
+"""Task and seed."""
 
 PER_SECTION = 20
 """Episodes shown of each section; all are in the data set beside the report."""
@@ -65,9 +68,8 @@ def sections(runs: Mapping[str, Sequence[Trajectory]], limit: int = PER_SECTION)
 def _rows(runs: Mapping[str, Sequence[Trajectory]]) -> list[Row]:
     found: dict[Key, dict[str, Trajectory]] = {}
     for name, records in runs.items():
-        greedy = [record for record in records if record.sample == 0] or [r for r in records if r.sample == 1]
-        for key, record in by_key(greedy).items():
-            found.setdefault(key, {})[name] = record
+        for record in sorted(records, key=lambda record: record.sample):
+            found.setdefault((record.task_id, record.seed), {}).setdefault(name, record)
     return [Row(key, played) for key, played in found.items()]
 
 
@@ -86,10 +88,10 @@ def _titles(shown: Sequence[str]) -> dict[str, str]:
 
 def _outcome(row: Row, shown: Sequence[str]) -> str:
     """The section of an episode; "" where it can't be compared."""
-    if any(record.failed for record in row.played.values()):
-        return "failed"
     if any(name not in row.played for name in shown):
         return ""
+    if any(row.played[name].failed for name in shown):
+        return "failed"
     right = [row.played[name].correct for name in shown]
     if len(right) == 1:
         return "right" if right[0] else "wrong"
