@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,8 @@ from typer.testing import CliRunner, Result
 from data.check import check
 from sqlenv import SqlEnvClient, actions
 from sqlenv.cli import app, train
-from sqlenv.errors import ConfigError, DataSetError, SqlEnvError
+from sqlenv.errors import ConfigError, DataSetError, SqlEnvError, Unauthenticated
+from sqlenv.serving.tokens import new_token
 from sqlenv.tasks import BUNDLED, load
 from tests.live import LiveServices
 from trainer.config import CONFIGS, Services, apply_override, load_config
@@ -58,6 +61,22 @@ def test_worlds_are_a_sound_data_set(worlds: Path) -> None:
     assert len(splits["eval"]) == 2
     assert not splits["train"] & splits["eval"]
     assert len({(task.db_id, task.question) for task in data.tasks}) == len(data.tasks) == 4 * 9 + 2 * 9
+
+
+def test_held_out_databases_are_no_twins_of_those_to_train_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of five words for tables by chance some pairs would come in both splits."""
+    monkeypatch.setattr("trainer.worlds.ENTITIES", ("film", "ship", "book", "farm", "shop"))
+    for seed in range(4):
+        folder = tmp_path / str(seed)
+        build_worlds(folder, WorldSize(train_databases=5, eval_databases=4, train_questions=1, eval_questions=1), seed)
+        pairs: dict[str, set[frozenset[str]]] = {"train": set(), "eval": set()}
+        for name, path in load(folder).databases.items():
+            with closing(sqlite3.connect(path)) as database:
+                tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            pairs[name.rstrip("0123456789")].add(frozenset(table for (table,) in tables))
+        assert pairs["train"]
+        assert pairs["eval"]
+        assert not pairs["train"] & pairs["eval"]
 
 
 def test_the_tiny_profile_holds_out_enough() -> None:
@@ -250,6 +269,26 @@ def test_a_server_that_is_not_ours_is_told_from_none(tmp_path: Path) -> None:
         with serving(Services(address=live.env), tmp_path) as served:
             assert served.folder is None
             assert served.version == load(BUNDLED).version
+
+
+def test_what_guards_other_servers_is_not_for_services_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token or a CA in the environment is for a server elsewhere: those that are started here have none."""
+    monkeypatch.setenv("SQLENV_CA_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("SQLENV_TOKEN", "of-another-server")
+    with serving(Services(dataset="bundled"), tmp_path) as served:
+        assert served.name == "sqlenv-bundled"
+
+
+def test_a_server_that_lets_nobody_in_says_so(tmp_path: Path) -> None:
+    new_token(tmp_path / "tokens", "somebody")
+    with (
+        LiveServices(tokens_file=tmp_path / "tokens") as live,
+        pytest.raises(Unauthenticated, match="SQLENV_TOKEN"),
+        serving(Services(address=live.env), tmp_path),
+    ):
+        pass
 
 
 def test_a_run_folder_refuses_what_is_not_its_run(tmp_path: Path) -> None:

@@ -7,9 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlenv.calling.access import NO_ACCESS
 from sqlenv.calling.protocol import Retry
 from sqlenv.client import SqlEnvClient
-from sqlenv.errors import ConfigError, DeadlineExceeded, ServiceError, SqlEnvError, Unavailable
+from sqlenv.errors import (
+    ConfigError,
+    DeadlineExceeded,
+    HandshakeFailed,
+    ServiceError,
+    SqlEnvError,
+    Unauthenticated,
+    Unavailable,
+)
 from sqlenv.launch import launch
 from sqlenv.tasks import BUNDLED
 from trainer.config import Services
@@ -46,7 +55,10 @@ def serving(services: Services, run_folder: Path) -> Iterator[Served]:
         "SQLENV_ENV_DRAIN_MS": "0",
         "SQLENV_REWARD_DRAIN_MS": "0",
     }
-    with launch(folder, settings=settings) as launched, SqlEnvClient(launched.env_target, retry=retry) as client:
+    with (
+        launch(folder, settings=settings) as launched,
+        SqlEnvClient(launched.env_target, retry=retry, **NO_ACCESS) as client,
+    ):
         yield _served(client, folder)
 
 
@@ -64,6 +76,8 @@ def _reach(services: Services) -> None:
     except (Unavailable, DeadlineExceeded) as error:
         words = f"no service answers at {services.address}; is it running? `sqlenv up` starts one ({error.message})"
         raise SqlEnvError(words) from None
+    except (HandshakeFailed, Unauthenticated):
+        raise  # they say themselves what is wrong
     except ServiceError as error:
         words = f"what answers at {services.address} does not know our calls ({error.message})"
         raise SqlEnvError(f"{words}: is it an environment service, and of this version?") from None

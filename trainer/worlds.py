@@ -1,16 +1,17 @@
 """Procedural data sets: many small databases with questions whose names and values must be looked up.
 
-    python -m trainer.worlds OUT
+    python -m trainer.worlds OUT [--seed 0]
 
 Each database has a parent and a child table. Which name a column has, which word its key ends in, and how its values
 are spelled differ from database to database and are not told by the question. Databases of the "eval" split are made
-from the same words in other combinations, and no database is in both splits. Same arguments, same bytes.
+from the same words in other combinations: none has both tables, or all of a table's columns, of one to train on. Same
+arguments, same bytes.
 """
 
 from __future__ import annotations
 
+import argparse
 import random
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,11 +80,16 @@ def build_worlds(out: Path, size: WorldSize | None = None, seed: int = 0) -> int
     """Writes the data set to `out`; returns the number of tasks. Raises DataSetError where gold does not run."""
     size = size or WorldSize()
     records: list[GoldRecord] = []
+    seen: set[object] = set()
     splits = [("train", size.train_databases, size.train_questions), ("eval", size.eval_databases, size.eval_questions)]
     for split, databases, count in splits:
         for number in range(databases):
             rng = random.Random(f"sqlenv-worlds:{seed}:{split}:{number}")
             world = make_world(f"{split}{number:03}", rng)
+            while split == "eval" and seen & _features(world):
+                world = make_world(world.db_id, rng)
+            if split == "train":
+                seen |= _features(world)
             path = database_path(out, world.db_id)
             write_database(path, _schema(world), {t.name: [tuple(r.values()) for r in t.rows] for t in _tables(world)})
             records.extend(_records(world, path, split, count, rng))
@@ -121,6 +127,12 @@ def _rows(
         row |= {column.name: rng.randint(1, MAX_NUMBER) for column in numbers}
         rows.append(row)
     return rows
+
+
+def _features(world: World) -> set[object]:
+    """What databases of different splits do not share: the pair of tables, and each table with its columns."""
+    whole = [(table.name, *table.rows[0]) for table in _tables(world)]
+    return {frozenset((world.parent.name, world.child.name)), *whole}
 
 
 def _tables(world: World) -> tuple[Table, Table]:
@@ -161,9 +173,11 @@ def _records(world: World, path: Path, split: str, count: int, rng: random.Rando
 
 def main() -> None:
     """The command line."""
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m trainer.worlds OUT")
-    print(f"{build_worlds(Path(sys.argv[1]))} tasks in {sys.argv[1]}")
+    parser = argparse.ArgumentParser(prog="python -m trainer.worlds", description="Makes the tiny profile's data set.")
+    parser.add_argument("out", type=Path, help="folder to write to")
+    parser.add_argument("--seed", type=int, default=0, help="another seed makes other databases; runs train on 0")
+    given = parser.parse_args()
+    print(f"{build_worlds(given.out, seed=given.seed)} tasks in {given.out}")
 
 
 if __name__ == "__main__":
