@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from sqlenv import SqlEnvClient, actions
+from sqlenv import SqlEnvClient
 from sqlenv.agents.rollout import Job
 from sqlenv.errors import ConfigError, DataSetError, SqlEnvError
 from tests.live import LiveServices, process
@@ -228,30 +228,6 @@ def runs(rollout: Any, which: int) -> list[list[int]]:
     return [[token for token, _ in group] for mask, group in groupby(pairs, lambda pair: pair[1]) if mask == which]
 
 
-def test_sft_trains_on_what_the_assistant_says_alone(finished: Path) -> None:
-    from trainer.policy import load_tokenizer
-    from trainer.sft import to_dataset
-
-    tokenizer = load_tokenizer(finished / "tokenizer")
-    for form in ("text", "tool"):
-        chat = Chat(tokenizer, form)  # type: ignore[arg-type]
-        said, seen = chat.turn(actions.Query("SELECT 1")), chat.seen("seen it", "query")
-        rows = [{"messages": [*chat.opening("question"), said, seen, chat.turn(actions.AnswerValue("1"))]}]
-        row = to_dataset(rows, chat)[0]
-        encoded = tokenizer.apply_chat_template(
-            row["messages"], tools=row.get("tools"), return_dict=True, return_assistant_tokens_mask=True
-        )
-        pairs = list(zip(encoded["input_ids"], encoded["assistant_masks"], strict=True))
-        trained = tokenizer.decode([token for token, mask in pairs if mask])
-        other = tokenizer.decode([token for token, mask in pairs if not mask])
-        assert "SELECT 1" in trained
-        assert "null" not in trained
-        assert trained.count("<|end|>") == 2
-        assert "seen it" in other
-        assert "question" in other
-        assert "SELECT" not in other
-
-
 def test_rollouts_sample_the_same_whatever_was_drawn_before(finished: Path) -> None:
     import torch
 
@@ -356,73 +332,6 @@ def test_too_little_memory_is_said_in_words(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("trainer.stages.run_sft", full)
     with pytest.raises(SqlEnvError, match=r"out of GPU memory: lower sft.0.micro_batch.*2.00 GiB"):
         train(tmp_path / "gpu")
-
-
-def make_qwen(place: Path, drops: bool = False) -> Path:
-    """A Qwen2 configuration with random weights and Qwen2.5's own chat template, or one that drops tool arguments."""
-    from importlib.resources import files
-
-    from transformers import Qwen2Config, Qwen2ForCausalLM
-
-    from trainer.tiny import make_tokenizer
-
-    template = (files("trl") / "chat_templates" / "qwen2_5.jinja").read_text()
-    texts = [json.dumps(tool) for tool in actions.TOOLS] + [template] * 3
-    tokenizer = make_tokenizer(texts, 900)
-    tokenizer.add_special_tokens({"eos_token": "<|im_end|>", "additional_special_tokens": ["<|im_start|>"]})
-    tokenizer.chat_template = template.replace("tool_call.arguments | tojson", "dict() | tojson") if drops else template
-    assert not drops or tokenizer.chat_template != template
-    del tokenizer.response_template
-    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    config = Qwen2Config(vocab_size=len(tokenizer), num_key_value_heads=1, max_position_embeddings=4096, **shape)
-    config.eos_token_id = tokenizer.eos_token_id
-    Qwen2ForCausalLM(config).save_pretrained(place)
-    tokenizer.save_pretrained(place)
-    return place
-
-
-QWEN_SHORT = [
-    "device=cpu",
-    "report_to=[]",
-    "sft.0.episodes=8",
-    "sft.0.batch=4",
-    "sft.0.micro_batch=2",
-    "grpo.steps=2",
-    "grpo.prompts=2",
-    "grpo.generations=2",
-    "grpo.vllm=null",
-    "evaluation.episodes=2",
-    "evaluation.every=0",
-    "evaluation.baselines=false",
-    "limits.turns=2",
-    "limits.turn_tokens=16",
-]
-
-
-@pytest.mark.parametrize("weights", ["adapter", "all"])
-def test_the_qwen_profile_runs_end_to_end_on_a_model_made_here(tmp_path: Path, weights: str) -> None:
-    """The same entry point as with the real model: Qwen2 with random weights, tool calls."""
-    from trainer.run import run
-
-    place = make_qwen(tmp_path / "qwen2")
-    which = [] if weights == "adapter" else ["policy.lora=null"]
-    config = load_config("qwen", [f"policy.model={place}", *QWEN_SHORT, *which])
-    result = run(config, tmp_path / "run", say=quiet)
-    assert set(result.figures) == {"demonstrations", "grpo"}
-    assert (tmp_path / "run" / "grpo" / "model" / "config.json").is_file()
-    checkpoint = tmp_path / "run" / "grpo" / "checkpoint-2"
-    assert (checkpoint / "adapter_model.safetensors").is_file() == (weights == "adapter")
-
-
-def test_a_template_that_drops_tool_arguments_is_refused_before_anything_is_played(tmp_path: Path) -> None:
-    place = make_qwen(tmp_path / "qwen2", drops=True)
-    command = [sys.executable, "-m", "sqlenv.cli", "train", "run", "qwen", f"policy.model={place}", *QWEN_SHORT]
-    done = subprocess.run([*command, "--out", str(tmp_path / "run")], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 1
-    assert "The chat template drops an argument's value" in done.stderr
-    assert "policy.form=text" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "run").exists()
 
 
 def launched(processes: int, *words: str) -> subprocess.CompletedProcess[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,44 @@ def device_of(config: RunConfig) -> str:
 
 
 def load_tokenizer(source: str | Path) -> Any:
-    """A tokenizer that pads on the left. Raises ConfigError where there is none."""
+    """A tokenizer that pads on the left. Raises ConfigError where there is none.
+
+    A chat template that changes earlier turns, as Qwen3's does, gives way to TRL's variant for training, with which the
+    model is then saved, too. TRL knows templates by their exact text: one that it does not know stays, and
+    `trainer.chat.check_template` says what is wrong with it.
+    """
     from transformers import AutoTokenizer
+    from trl.chat_template_utils import (
+        get_training_chat_template,
+        is_chat_template_prefix_preserving,
+        supports_tool_calling,
+    )
 
     tokenizer = _from(AutoTokenizer, source)
     tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if supports_tool_calling(tokenizer) and not is_chat_template_prefix_preserving(tokenizer):
+        with suppress(ValueError):
+            tokenizer.chat_template = get_training_chat_template(tokenizer)
     return tokenizer
+
+
+def check_marked(tokenizer: Any) -> None:
+    """Raises ConfigError where SFT could not tell what the assistant says from what it is told.
+
+    Templates mark it with `{% generation %}`, or TRL has a variant that does, which its SFTTrainer takes by itself.
+    """
+    from trl.chat_template_utils import get_training_chat_template, has_generation_markers
+
+    if has_generation_markers(tokenizer.chat_template):
+        return
+    try:
+        get_training_chat_template(tokenizer)
+    except ValueError:
+        words = "The chat template does not mark what the assistant says, and TRL has no variant of it that does"
+        advice = "Put {% generation %} and {% endgeneration %} around it, or leave sft empty."
+        raise ConfigError(f"{words}, so that SFT would train on the environment's words too. {advice}") from None
 
 
 def load_model(source: str | Path, policy: Policy, device: str) -> Any:

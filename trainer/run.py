@@ -19,7 +19,7 @@ from sqlenv.errors import ConfigError
 from trainer.chat import Chat
 from trainer.config import RunConfig
 from trainer.folder import RunFolder
-from trainer.policy import TINY, device_of, load_tokenizer
+from trainer.policy import TINY, check_marked, device_of, load_tokenizer
 from trainer.serving import serving
 from trainer.stages import Say, Stages
 from trainer.vllm import check_vllm
@@ -56,7 +56,9 @@ def opened(config: RunConfig, out: Path, *, resume: bool = False, say: Say = pri
     check_vllm(config, device)
     if config.policy.model != TINY:  # what its tokenizer can't do should be said before anything is played
         policy = config.policy
-        Chat(load_tokenizer(policy.model), policy.form, policy.system, policy.template_kwargs)
+        chat = Chat(load_tokenizer(policy.model), policy.form, policy.system, policy.template_kwargs)
+        if config.sft:
+            check_marked(chat.tokenizer)
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
     if config.threads:

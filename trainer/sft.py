@@ -20,20 +20,22 @@ from trainer.policy import lora_config
 
 
 def to_dataset(rows: Sequence[dict[str, Any]], chat: Chat) -> Dataset:
-    """Demonstrations as a data set of messages, with the tools where the template shows them.
+    """Demonstrations as a data set of messages, with the tools and the template's arguments where there are any.
 
     `on_mixed_types="use_json"` keeps each tool call's arguments as they are: as Arrow structs they would all be given
     all keys, the missing ones as null, and the template would teach to write them.
     """
     system: list[Message] = [{"role": "system", "content": chat.system}] if chat.system else []
     lines: list[dict[str, Any]] = [{"messages": [*system, *row["messages"]]} for row in rows]
-    if chat.tools:
-        for line in lines:
+    for line in lines:
+        if chat.tools:
             line["tools"] = chat.tools
+        if chat.template_kwargs:
+            line["chat_template_kwargs"] = chat.template_kwargs
     return Dataset.from_list(lines, on_mixed_types="use_json")
 
 
-def run_sft(
+def make_sft(
     stage: SftStage,
     config: RunConfig,
     model: Any,
@@ -41,13 +43,8 @@ def run_sft(
     rows: Sequence[dict[str, Any]],
     folder: Path,
     device: str,
-    say: Callable[[str], None],
-    show: bool,
-) -> Any:
-    """Trains `model` on `rows` and returns it; goes on from the newest checkpoint in `folder`.
-
-    Raises KeyboardInterrupt, with a checkpoint saved, where it was told to stop.
-    """
+) -> SFTTrainer:
+    """The trainer, ready to train. Raises ConfigError where batches don't come out even, or there are no rows."""
     if not rows:
         raise ConfigError(f"stage {stage.name}: there are no demonstrations; only_correct may leave none")
     world = int(os.environ.get("WORLD_SIZE", "1"))
@@ -82,26 +79,41 @@ def run_sft(
         data_seed=config.seed,
         disable_tqdm=True,
     )
-    stop = StopOnSignal(say)
-    trainer = SFTTrainer(
+    return SFTTrainer(
         model=model,
         args=args,
         train_dataset=to_dataset(rows, chat),
         processing_class=chat.tokenizer,
         peft_config=lora_config(config.policy),
         optimizer_cls_and_kwargs=(Maker, {"lr": stage.lr, "muon_lr": stage.muon_lr}) if stage.muon_lr else None,
-        callbacks=[History(folder), stop],
+        callbacks=[History(folder)],
     )
+
+
+def run_sft(
+    stage: SftStage,
+    config: RunConfig,
+    model: Any,
+    chat: Chat,
+    rows: Sequence[dict[str, Any]],
+    folder: Path,
+    device: str,
+    say: Callable[[str], None],
+    show: bool,
+) -> Any:
+    """Trains `model` on `rows` and returns it; goes on from the newest checkpoint in `folder`.
+
+    Raises KeyboardInterrupt, with a checkpoint saved, where it was told to stop.
+    """
+    trainer = make_sft(stage, config, model, chat, rows, folder, device)
+    stop = StopOnSignal(say)
+    trainer.add_callback(stop)
     speak_plainly(trainer, stage.name, say, show)
+    checkpoint = last_checkpoint(folder)
     try:
-        trainer.train(resume_from_checkpoint=_resume(folder))
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     finally:
         stop.release()
     if stop.stopped:
         raise KeyboardInterrupt
     return trainer.model
-
-
-def _resume(folder: Path) -> str | None:
-    checkpoint = last_checkpoint(folder)
-    return str(checkpoint) if checkpoint else None

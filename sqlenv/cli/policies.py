@@ -207,7 +207,7 @@ def _short(source: str) -> str:
 def _check_train_extra() -> None:
     from importlib.util import find_spec
 
-    missing = [name for name in ("torch", "transformers", "yaml") if find_spec(name) is None]
+    missing = [name for name in ("torch", "transformers", "trl", "yaml") if find_spec(name) is None]
     if missing:
         raise ConfigError(f"model:PATH needs {', '.join(missing)}: pip install 'sqlenv[train]'")
 
