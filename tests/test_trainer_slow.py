@@ -297,6 +297,10 @@ def test_no_gpu_no_model_no_server(tmp_path: Path) -> None:
             train(tmp_path / "gpu", "device=cuda")
         with pytest.raises(ConfigError, match=r"grpo.vllm needs a GPU.*grpo.vllm=null"):
             train(tmp_path / "vllm", "grpo.vllm={mode: colocate}")
+    if find_spec("trackio") is None:
+        with pytest.raises(ConfigError, match="trackio is not here: pip install trackio"):
+            train(tmp_path / "log", "report_to=[tensorboard, trackio]")
+        assert not (tmp_path / "log").exists()
     with pytest.raises(ConfigError, match="no model could be loaded"):
         train(tmp_path / "model", f"policy.model={tmp_path / 'none'}")
     with pytest.raises(SqlEnvError, match="no service answers at"):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,9 @@ def opened(config: RunConfig, out: Path, *, resume: bool = False, say: Say = pri
     """
     device = device_of(config)
     check_vllm(config, device)
+    for name in config.report_to:
+        if find_spec(name) is None:
+            raise ConfigError(f"report_to: {name} is not here: pip install {name}, or leave it out, as report_to=[]")
     if config.policy.model != TINY:  # what its tokenizer can't do should be said before anything is played
         policy = config.policy
         chat = Chat(load_tokenizer(policy.model), policy.form, policy.system, policy.template_kwargs)

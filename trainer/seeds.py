@@ -1,7 +1,7 @@
 """Several runs of one configuration that differ in their seed, some of them at once, each in a process of its own.
 
-A run of the tiny profile keeps one core busy better than two: the steps are too small to share. So `jobs` of them run
-side by side, and share the cores out between them.
+A run of the tiny profile has one thread: its steps are too small to share between cores. So `jobs` of them run side by
+side.
 """
 
 from __future__ import annotations

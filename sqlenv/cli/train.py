@@ -35,7 +35,7 @@ def run(
         str | None, typer.Option(help="Several runs, one a seed, as 0,1,2; folders seed0, seed1, … in --out.")
     ] = None,
     jobs: Annotated[
-        int, typer.Option(min=1, help="Runs of --seeds at once, each a process with its share of the cores.")
+        int, typer.Option(min=1, help="Runs of --seeds at once, each a process with as many threads as CONFIG says.")
     ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of a table.")] = False,
 ) -> None:
@@ -62,8 +62,6 @@ def run(
     if seeds:
         from trainer.seeds import Seeds
 
-        if jobs > 1 and settings.threads is None and settings.device == "cpu":
-            given = [*given, f"threads={max(1, (os.cpu_count() or 1) // jobs)}"]
         several = Seeds(config, given, list(map(int, _numbers(seeds))), folder, jobs=jobs, resume=resume, say=_say)
         several.run()
         runs = several.folders
