@@ -52,6 +52,32 @@ def test_turns_are_the_same_with_what_was_kept_and_without(policy: tuple[Any, An
         assert len(lengths) > 1, "turns of one length do not test what was made for several"
 
 
+def test_room_changes_nothing_but_the_time(policy: tuple[Any, Any]) -> None:
+    """More tokens than a layer grows by, against transformers' own cache."""
+    import torch
+    from transformers import GenerationConfig
+
+    from trainer.roomy import ROOM, RoomyLayer, roomy_cache
+
+    tokenizer, model = policy
+    conversations = [conversation(tokenizer, number) for number in range(6)]
+    wide = max(map(len, conversations))
+    ids = torch.tensor([[0] * (wide - len(one)) + one for one in conversations])
+    mask = torch.tensor([[0] * (wide - len(one)) + [1] * len(one) for one in conversations])
+    count = 2 * ROOM + 5
+    config = GenerationConfig(
+        max_new_tokens=count, min_new_tokens=count, do_sample=False, pad_token_id=0, eos_token_id=3, bos_token_id=None
+    )
+    given = {"input_ids": ids, "attention_mask": mask, "generation_config": config}
+    cache = roomy_cache(model.config)
+    assert torch.equal(model.generate(**given, past_key_values=cache), model.generate(**given))
+    layer = cache.layers[0]
+    assert isinstance(layer, RoomyLayer)
+    assert layer.keys.shape[2] == wide + count - 1
+    assert layer._room is not None
+    assert layer.keys.data_ptr() == layer._room[0].data_ptr()
+
+
 def test_little_is_read_again(policy: tuple[Any, Any]) -> None:
     from trainer.generate import Sampling, local
 

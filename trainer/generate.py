@@ -99,6 +99,8 @@ def _generate(
     import torch
     from transformers import GenerationConfig
 
+    from trainer.roomy import roomy_cache
+
     pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
     unread, known = prefixes.take(conversations)
     wide = max(map(len, unread))
@@ -119,9 +121,8 @@ def _generate(
         return_dict_in_generate=True,
         **drawing,
     )
-    wrote = model.generate(
-        input_ids=ids, attention_mask=mask, generation_config=config, past_key_values=known.cache if known else None
-    )
+    cache = known.cache if known is not None else roomy_cache(model.config)
+    wrote = model.generate(input_ids=ids, attention_mask=mask, generation_config=config, past_key_values=cache)
     new = wrote.sequences[:, ids.shape[1] :]
     turns = [turn[: turn.index(end) + 1] if end in turn else turn for turn in new.tolist()]
     written = torch.tensor([[1] * len(turn) + [0] * (new.shape[1] - len(turn)) for turn in turns], device=mask.device)

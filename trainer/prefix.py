@@ -52,11 +52,12 @@ class PrefixCache:
     def keep(self, ids: Any, mask: Any, cache: Any) -> None:
         """Keeps the tokens whose mask is 1 of B × W, moved to the right end; `cache` holds their keys and values."""
         import torch
-        from transformers.cache_utils import DynamicLayer
+
+        from trainer.roomy import RoomyLayer
 
         read = cache.get_seq_length()  # the last token of all was drawn, but not read
         ids, mask = ids[:, :read], mask[:, :read]
-        if any(type(layer) is not DynamicLayer for layer in cache.layers):
+        if any(type(layer) is not RoomyLayer for layer in cache.layers):
             return  # a layer that forgets, or keeps something else than keys and values of every position
         wide = int(mask.sum(1).max())
         # A stable sort puts the positions that count last, in their order.
