@@ -188,6 +188,8 @@ class TestExecution:
         settings = {"SQLENV_ENV_MAX_STEPS": "5"}
         with launch(tmp_path / "worlds", gateway_port=0, settings=settings) as services:
             given = {"SERVER": services.env_target, "GOLD": "worlds", "SPACE_URL": services.gateway_url}
+            given["OVERRIDES"] = "seed=1 'report_to=[]'"
             said = check(execute("train_grpo", tmp_path, PROFILE="smoke", **given), pictures=4)
         assert "no SPACE_URL" not in said
         assert not (tmp_path / "runs" / "notebook-smoke" / "data").exists()
+        assert "seed: 1" in said
