@@ -2,7 +2,7 @@
 
 RUN is the folder of a run that made its databases itself, as `sqlenv train run tiny` does. Its greedy episodes on
 held-out databases, which the run has kept, are played again through real services, action by action: the same bytes for
-the same run. Shown are questions that training made right, and one that it did not.
+the same run. Shown are questions that GRPO made right, and one that it did not; `about` says of which run they are.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from gateway.replays import FOLDER, record, write
 from sqlenv.agents.base import Maker
@@ -48,10 +50,14 @@ def make(run: Path, folder: Path = FOLDER) -> None:
             f"{run}: no data folder; give the folder of a run that made its databases, as the tiny profile"
         )
     figures = _read(run / "summary.json")["figures"]
-    before_name = list(figures)[list(figures).index(LAST) - 1]
+    first, before_name = (_config(run)["sft"][at]["name"] for at in (0, -1))
     before, after = _episodes(run, before_name), _episodes(run, LAST)
     told = [figures[before_name], figures[LAST]]
     about = {
+        "seed": _config(run)["seed"],
+        "dataset_version": _read(run / "run.json")["dataset_version"],
+        "weights": round((run / LAST / "model" / "model.safetensors").stat().st_size / 4),
+        "skilled": round(figures[first]["greedy"]["accuracy"], DIGITS),
         "episodes": told[0]["greedy"]["episodes"],
         "databases": len({one["db_id"] for one in after.values()}),
         "accuracy": [round(one["greedy"]["accuracy"], DIGITS) for one in told],
@@ -95,6 +101,11 @@ def chosen(before: Episodes, after: Episodes) -> list[str]:
 
 def _again(episode: dict[str, Any]) -> Maker:
     return lambda task_id, seed: Recorded([step["action"] for step in episode["steps"]])
+
+
+def _config(run: Path) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    return config
 
 
 def _episodes(run: Path, stage: str) -> Episodes:

@@ -25,6 +25,7 @@ from tests.gateways import LiveGateway, gateway
 from tests.gateways import http as http_client
 from tests.live import LiveServices
 from tests.spiders import database
+from trainer.config import load_config
 from trainer.worlds import WorldSize, build_worlds
 
 FILES = sorted(path for path in page_module.STATIC.rglob("*") if path.is_file())
@@ -157,10 +158,17 @@ def test_the_policys_recordings_show_what_it_learned_and_what_not() -> None:
     assert len({task["db_id"] for task in trained_tasks()[:-1]}) == len(verdicts) - 1
 
 
+def test_the_policys_recordings_say_of_which_run_they_are() -> None:
+    about = json.loads((replays.FOLDER / trained.FILE).read_text(encoding="utf-8"))["about"]
+    assert set(about) >= {"seed", "dataset_version", "weights", "skilled", "episodes", "databases"}
+    assert about["accuracy"][0] < about["accuracy"][1] <= about["skilled"] + 0.1
+    assert load_config("tiny").seed == about["seed"]
+
+
 @pytest.mark.slow
 def test_the_policys_recordings_are_true(tmp_path: Path) -> None:
     """Its actions, played again on databases made anew, bring the same observations and rewards."""
-    build_worlds(tmp_path, WorldSize(train_databases=1, train_questions=1), 0)
+    build_worlds(tmp_path, WorldSize(train_questions=1), 0)
     kept = trained_tasks()
     sides = [
         {

@@ -139,7 +139,7 @@ def test_words_do_not_overlap_and_stay_inside(name: str, count: int, seeds: list
 
 def test_titles_and_captions_say_what_is_seen(seeds: list[Path]) -> None:
     titles = {name: draw(seeds)._suptitle.get_text() for name, draw in PICTURES.items()}  # type: ignore[attr-defined]
-    assert titles["curve"] == "Right answers on databases never trained on: from 0% to 80% in 6 steps"
+    assert titles["curve"] == "Right answers, greedy, on databases never trained on: from 0% to 80% in 6 steps"
     assert titles["actions"] == "From step 4 on, most rollouts begin with a look"
     assert "3 seeds, thin; their mean and its 95% t interval" in caption("curve", seeds)
     assert "One seed; bands: 95% Wilson interval of the episodes. 50 episodes" in caption("curve", seeds[:1])

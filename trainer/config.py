@@ -82,7 +82,7 @@ class Lora(_Section):
 class Policy(_Section):
     """The model. `model`: "tiny" is made on the spot; else a folder or a name on the Hub.
 
-    `form`: how actions are written; `view`: how observations are shown (see `trainer.view`).
+    `form`: how actions are written; `view`: how observations are shown (see `trainer.view`). Sizes are the tiny one's.
     """
 
     model: str = "tiny"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from sqlenv.errors import ConfigError
@@ -84,7 +85,7 @@ def draw_curve(runs: Sequence[Path]) -> Figure:
     """Accuracy and first looks on held-out databases; the baseline agents as dashed lines."""
     histories = _histories(runs)
     rise = _change(series(histories, "eval_greedy/accuracy"), "{:.0%}")
-    figure, (axes,) = new_figure(1, f"Right answers on databases never trained on: {rise}")
+    figure, (axes,) = new_figure(1, f"Right answers, greedy, on databases never trained on: {rise}")
     ends = [line(axes, histories, key, color, label, marker="o") for key, label, color in CURVES]
     for name, accuracy in _baselines(runs).items():
         axes.axhline(accuracy, color=GREY, linestyle=(0, (4, 3)), linewidth=1, zorder=1)
@@ -187,9 +188,13 @@ def _histories(runs: Sequence[Path]) -> list[History]:
 
 
 def _baselines(runs: Sequence[Path]) -> dict[str, float]:
-    ended = [run for run in runs if (run / "summary.json").is_file()]
-    figures = figures_of(ended[0]) if ended else {}
-    return {name: figures[name]["greedy"]["accuracy"] for name in ("random", "explorer") if name in figures}
+    """Mean accuracies over the runs that have ended."""
+    ended = [figures_of(run) for run in runs if (run / "summary.json").is_file()]
+    return {
+        name: fmean(figures[name]["greedy"]["accuracy"] for figures in ended if name in figures)
+        for name in ("random", "explorer")
+        if any(name in figures for figures in ended)
+    }
 
 
 def _in_training(name: str) -> str:

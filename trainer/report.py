@@ -61,7 +61,7 @@ def table_of(runs: Sequence[Path], title: str) -> Table:
                 table.add_row(*_row(f"{name} {run.name}", [one]))
             table.add_row(*_row(f"{name} mean", found), end_section=True)
         else:
-            table.add_row(*_row(name, found[:1]))
+            table.add_row(*_row(name, found))
     return table
 
 
@@ -69,10 +69,12 @@ def _row(name: str, found: Sequence[dict[str, Any]]) -> list[str]:
     greedy = [one["greedy"] for one in found]
     episodes = sum(int(one["episodes"]) for one in greedy)
     right = round(sum(one["accuracy"] * one["episodes"] for one in greedy))
-    # Of several seeds their spread counts: pooled, episodes on the same questions would pass for independent ones.
-    over_seeds = t_interval([one["accuracy"] for one in greedy])
-    low, high = (max(0.0, over_seeds[0]), min(1.0, over_seeds[1])) if over_seeds else wilson(right, episodes)
     sampled = [one["sampled"]["accuracy"] for one in found if "sampled" in one]
+    # Of several seeds their spread counts: pooled, episodes on the same questions would pass for independent ones. But
+    # agents that learn nothing do not spread: what is uncertain there are the questions.
+    over_seeds = t_interval([one["accuracy"] for one in greedy]) if sampled else None
+    alone = wilson(right / len(found), episodes // len(found))
+    low, high = (max(0.0, over_seeds[0]), min(1.0, over_seeds[1])) if over_seeds else alone
     return [
         name,
         str(episodes),

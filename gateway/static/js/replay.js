@@ -4,12 +4,12 @@ import { card } from "./notebook.js";
 
 const ROWS = 5;
 const PACES = [["slow", 3200], ["steady", 1800], ["quick", 800]];
-const TITLES = { random: "Random", oracle: "Oracle", before: "Before training", after: "After training" };
+const TITLES = { random: "Random", oracle: "Oracle", before: "Before GRPO", after: "After GRPO" };
 
 const ABOUT_AGENTS = "An agent that acts at random, beside an oracle that was told the answer and plays the shortest way to it.";
 const percent = (share) => `${Math.round(100 * share)} %`;
-const aboutPolicy = ({ databases, episodes, accuracy, looks_first: looks }) =>
-  `A model of 1.6 million weights, before and after reinforcement learning over this environment’s gRPC services. On ${databases} databases that it never trained on, right answers to ${episodes} questions went from ${percent(accuracy[0])} to ${percent(accuracy[1])}, and episodes that begin with a look from ${percent(looks[0])} to ${percent(looks[1])}.`;
+const aboutPolicy = ({ weights, seed, databases, episodes, skilled, accuracy, looks_first: looks }) =>
+  `A model of ${(weights / 1e6).toFixed(1)} million weights that imitated agents until ${percent(skilled)} of its answers were right, was then spoiled on purpose by one that guesses, and learned to look again by reinforcement (GRPO) over this environment’s gRPC services. On ${databases} databases that it never trained on, right answers to ${episodes} questions went from ${percent(accuracy[0])} to ${percent(accuracy[1])}, and episodes that begin with a look from ${percent(looks[0])} to ${percent(looks[1])} (seed ${seed}, always its likeliest action).`;
 
 async function read(name) {
   const answer = await fetch(`static/replays/${name}.json`);
@@ -41,7 +41,7 @@ export class Replays {
       const [agents, policy] = await Promise.all(["replays", "trained"].map(read));
       this.#groups = [
         { title: "Random agent and oracle", about: ABOUT_AGENTS, tasks: agents.tasks },
-        { title: "A policy before and after training", about: aboutPolicy(policy.about), tasks: policy.tasks },
+        { title: "A policy before and after reinforcement learning", about: aboutPolicy(policy.about), tasks: policy.tasks },
       ];
       this.#build();
     } catch {
