@@ -18,6 +18,9 @@ ROOM = 32
 class RoomyLayer(DynamicLayer):
     """`keys` and `values` are the first positions of larger tensors. Who puts others in their place need not know."""
 
+    keys: Any
+    values: Any
+
     def __init__(self) -> None:
         super().__init__()
         self._room: tuple[torch.Tensor, torch.Tensor] | None = None
