@@ -7,6 +7,7 @@ the processes that are looked at. Every process prints what its conversations we
 from __future__ import annotations
 
 import json
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -58,7 +59,9 @@ def main() -> None:
         for call, count in enumerate(TURNS[rank]):
             turns = generate([[rank + 1, call + 1, i + 1] for i in range(count)], 0)
             answers.append([turns.ids, turns.logprobs])
-    print(json.dumps({"rank": rank, "answers": answers}), flush=True)
+    # One write for a line: the processes share a pipe, and print writes the end of a line by itself.
+    line = json.dumps({"rank": rank, "answers": answers})
+    os.write(1, f"{line}\n".encode())
     accelerator.end_training()
 
 
