@@ -333,7 +333,7 @@ def test_too_little_memory_is_said_in_words(tmp_path: Path, monkeypatch: pytest.
     def full(*words: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    monkeypatch.setattr("trainer.stages.run_sft", full)
+    monkeypatch.setattr("trainer.stages.make_sft", full)
     with pytest.raises(SqlEnvError, match=r"out of GPU memory: lower sft.0.micro_batch.*2.00 GiB"):
         train(tmp_path / "gpu")
 

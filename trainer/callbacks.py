@@ -20,7 +20,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from trainer.folder import write_json
+from trainer.folder import last_checkpoint, write_json
 
 Measure = Callable[[int], dict[str, float]]
 """What is to be logged about the policy as it is now; given the step."""
@@ -172,3 +172,21 @@ class StopOnSignal(TrainerCallback):
             raise KeyboardInterrupt
         self.stopped = True
         self._say("stopping after this step, with a checkpoint; once more to stop at once")
+
+
+def train_to_end(trainer: Any, stage: str, folder: Path, say: Callable[[str], None], show: bool) -> Any:
+    """Trains, from the newest checkpoint in `folder` on, and returns the model.
+
+    Raises KeyboardInterrupt, with a checkpoint saved, where it was told to stop.
+    """
+    stop = StopOnSignal(say)
+    trainer.add_callback(stop)
+    speak_plainly(trainer, stage, say, show)
+    checkpoint = last_checkpoint(folder)
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    finally:
+        stop.release()
+    if stop.stopped:
+        raise KeyboardInterrupt
+    return trainer.model

@@ -15,10 +15,9 @@ from trl import GRPOConfig
 from sqlenv.agents.rollout import Job
 from sqlenv.client import SqlEnvClient
 from sqlenv.errors import ConfigError, SqlEnvError
-from trainer.callbacks import History, Measuring, StopOnSignal, speak_plainly
+from trainer.callbacks import History, Measuring, train_to_end
 from trainer.chat import Chat
 from trainer.config import Grpo, RunConfig
-from trainer.folder import last_checkpoint
 from trainer.generate import Sampling, of_trainer, seed_of
 from trainer.lengths import ByLength
 from trainer.policy import lora_config
@@ -124,23 +123,12 @@ def run_grpo(
         trainer = make_grpo(config, model, chat, client, folder, device)
     except ConnectionError as error:
         raise SqlEnvError(f"{error} What was trained before is in the run folder: --resume goes on from it.") from None
-    stop = StopOnSignal(say)
-    every = config.evaluation.every
 
     def measured(step: int) -> dict[str, float]:
         return measure(trainer.accelerator.unwrap_model(trainer.model), step)
 
-    trainer.add_callback(Measuring(measured, every, trainer.log))
-    trainer.add_callback(stop)
-    speak_plainly(trainer, "grpo", say, show)
-    checkpoint = last_checkpoint(folder)
-    try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    finally:
-        stop.release()
-    if stop.stopped:
-        raise KeyboardInterrupt
-    return trainer.model
+    trainer.add_callback(Measuring(measured, config.evaluation.every, trainer.log))
+    return train_to_end(trainer, "grpo", folder, say, show)
 
 
 def _arguments(config: RunConfig, grpo: Grpo, folder: Path, device: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,9 @@ from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
 from sqlenv.errors import ConfigError
-from trainer.callbacks import History, StopOnSignal, speak_plainly
+from trainer.callbacks import History
 from trainer.chat import Chat, Message
 from trainer.config import RunConfig, SftStage
-from trainer.folder import last_checkpoint
 from trainer.optimizer import Maker
 from trainer.policy import lora_config
 
@@ -88,32 +87,3 @@ def make_sft(
         optimizer_cls_and_kwargs=(Maker, {"lr": stage.lr, "muon_lr": stage.muon_lr}) if stage.muon_lr else None,
         callbacks=[History(folder)],
     )
-
-
-def run_sft(
-    stage: SftStage,
-    config: RunConfig,
-    model: Any,
-    chat: Chat,
-    rows: Sequence[dict[str, Any]],
-    folder: Path,
-    device: str,
-    say: Callable[[str], None],
-    show: bool,
-) -> Any:
-    """Trains `model` on `rows` and returns it; goes on from the newest checkpoint in `folder`.
-
-    Raises KeyboardInterrupt, with a checkpoint saved, where it was told to stop.
-    """
-    trainer = make_sft(stage, config, model, chat, rows, folder, device)
-    stop = StopOnSignal(say)
-    trainer.add_callback(stop)
-    speak_plainly(trainer, stage.name, say, show)
-    checkpoint = last_checkpoint(folder)
-    try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    finally:
-        stop.release()
-    if stop.stopped:
-        raise KeyboardInterrupt
-    return trainer.model

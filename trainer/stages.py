@@ -23,6 +23,7 @@ from sqlenv.agents.explorer import Explorer
 from sqlenv.agents.random_agent import RandomAgent
 from sqlenv.agents.rollout import Trajectory, play
 from sqlenv.errors import ConfigError, SqlEnvError
+from trainer.callbacks import train_to_end
 from trainer.chat import Chat
 from trainer.config import RunConfig, SftStage
 from trainer.demos import Demo, demonstrate
@@ -34,7 +35,7 @@ from trainer.policy import TINY, load_model, load_tokenizer, new_tiny, save_poli
 from trainer.prompting import Prompting
 from trainer.rollout import Bounds
 from trainer.serving import Served
-from trainer.sft import run_sft
+from trainer.sft import make_sft
 from trainer.tiny import make_tokenizer
 
 Say = Callable[[str], None]
@@ -137,7 +138,8 @@ class Stages:
             write_lines(folder / "demos.jsonl", rows)
         self._say(f"{stage.name}: SFT on {len(rows)} demonstrations, {stage.epochs:g} epochs")
         started = time.monotonic()
-        model = run_sft(stage, self._config, model, chat, rows, folder, self._device, self._say, self._show)
+        trainer = make_sft(stage, self._config, model, chat, rows, folder, self._device)
+        model = train_to_end(trainer, stage.name, folder, self._say, self._show)
         seconds = time.monotonic() - started
         return self._end(stage.name, folder, model, chat, seconds)
 
