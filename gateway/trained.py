@@ -50,11 +50,12 @@ def make(run: Path, folder: Path = FOLDER) -> None:
             f"{run}: no data folder; give the folder of a run that made its databases, as the tiny profile"
         )
     figures = _read(run / "summary.json")["figures"]
-    first, before_name = (_config(run)["sft"][at]["name"] for at in (0, -1))
+    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    first, before_name = config["sft"][0]["name"], config["sft"][-1]["name"]
     before, after = _episodes(run, before_name), _episodes(run, LAST)
     told = [figures[before_name], figures[LAST]]
     about = {
-        "seed": _config(run)["seed"],
+        "seed": config["seed"],
         "dataset_version": _read(run / "run.json")["dataset_version"],
         "weights": round((run / LAST / "model" / "model.safetensors").stat().st_size / 4),
         "skilled": round(figures[first]["greedy"]["accuracy"], DIGITS),
@@ -101,11 +102,6 @@ def chosen(before: Episodes, after: Episodes) -> list[str]:
 
 def _again(episode: dict[str, Any]) -> Maker:
     return lambda task_id, seed: Recorded([step["action"] for step in episode["steps"]])
-
-
-def _config(run: Path) -> dict[str, Any]:
-    config: dict[str, Any] = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    return config
 
 
 def _episodes(run: Path, stage: str) -> Episodes:

@@ -87,15 +87,15 @@ def make_endpoint(url: str, key: str = "", *, insecure: bool = False, **options:
     wanted = "openai: wants a URL like http://127.0.0.1:8000/v1, or nothing for OpenAI's own"
     try:
         parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        host, port = parts.hostname, parts.port
     except ValueError as error:  # brackets that don't close, a port that is no number
         raise ConfigError(f"{wanted} ({error})") from None
-    if not sound or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not host or port == 0:
         raise ConfigError(wanted)
     if parts.username or parts.password or parts.query:
         raise ConfigError("the endpoint's URL may hold no user, password or query: keys belong into --api-key-file")
-    if key and parts.scheme == "http" and not insecure and not is_loopback(parts.hostname):
-        words = f"refusing to send the API key to {parts.hostname} in plain text: anybody on the way could read it"
+    if key and parts.scheme == "http" and not insecure and not is_loopback(host):
+        words = f"refusing to send the API key to {host} in plain text: anybody on the way could read it"
         raise ConfigError(f"{words}; use https, or say --insecure")
     if not re.fullmatch(r"[\x21-\x7e]*", key):
         raise ConfigError("the API key has characters that no key has; was it copied whole, without a line break?")
@@ -126,7 +126,8 @@ async def complete(endpoint: Endpoint, api: Any, body: Mapping[str, Any]) -> dic
 
     Raises EpisodeFailed, TooLong, and SqlEnvError where no other request would fare better.
     """
-    for waited in range(endpoint.retries + 1):
+    waited = 0
+    while True:
         found = await _asked(endpoint, api, body)
         upstream = _upstream_error(found)
         if upstream is None:
@@ -138,7 +139,7 @@ async def complete(endpoint: Endpoint, api: Any, body: Mapping[str, Any]) -> dic
         if not _passes(status) or waited == endpoint.retries:
             raise EpisodeFailed(words)
         await asyncio.sleep(min(FIRST_WAIT_S * 2**waited, LONGEST_WAIT_S))
-    raise AssertionError("unreachable")
+        waited += 1
 
 
 async def _asked(endpoint: Endpoint, api: Any, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,9 +166,9 @@ async def _asked(endpoint: Endpoint, api: Any, body: Mapping[str, Any]) -> dict[
     found = found or {}
     choices = found.get("choices")
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
-        choice = {"message": {}, **choices[0], "usage": found.get("usage") or {}}
-        if isinstance(choice["message"] or {}, dict):
-            return choice | {"message": choice["message"] or {}}
+        message = choices[0].get("message") or {}
+        if isinstance(message, dict):
+            return {**choices[0], "message": message, "usage": found.get("usage") or {}}
     if found.get("error"):
         return {"error": found["error"]}
     raise EpisodeFailed(f"{endpoint.url} answers, but not with a chat completion: does its address end in /v1?")
